@@ -1,0 +1,68 @@
+// Package queue holds records between the moment they are taken in and the moment they are delivered: first in, first
+// out, within a limit of bytes and, if wanted, of age. It knows nothing of what is in a record.
+//
+// A queue has one writer, which appends, and one reader, which walks through the records with Next and releases them
+// from the front with Ack. Records that were handed out by Next and are not acknowledged are in flight: they are never
+// dropped, whatever the limits, because the reader may be sending them and may have to send the very same again.
+// Limits are therefore enforced on the records that wait behind them.
+//
+// Nothing is dropped silently: every record that leaves a queue without an Ack is in Stats under its reason.
+package queue
+
+import (
+	"errors"
+	"time"
+)
+
+// Overhead is what a record costs in a queue beside its own bytes, in bytes. It is part of Bytes, so that a limit also
+// bounds a queue of very many very small records.
+const Overhead = 64
+
+// ErrClosed is returned by every call on a queue after Close.
+var ErrClosed = errors.New("queue is closed")
+
+// Record is one record of a queue.
+type Record struct {
+	// Seq numbers the records of a queue upwards in the order of their arrival. There are gaps where records were
+	// dropped.
+	Seq uint64
+	// At is when the record was taken in.
+	At time.Time
+	// Data is the record. It must not be changed.
+	Data []byte
+}
+
+// Policy says which records go when a queue is full.
+type Policy int
+
+const (
+	// DropOldest makes room by dropping the oldest records that are not in flight.
+	DropOldest Policy = iota
+	// DropNewest keeps what is there and drops the records that arrive.
+	DropNewest
+)
+
+// Limits bound a queue.
+type Limits struct {
+	// Bytes is the most that the records may take together, Overhead included.
+	Bytes int64
+	// MaxAge is how long a record may wait before it is dropped; 0 is without end.
+	MaxAge time.Duration
+	// Full says which records go when Bytes does not suffice.
+	Full Policy
+}
+
+// Stats counts records since the queue was opened.
+type Stats struct {
+	// Appended is how many records were given to Append, those dropped at once included.
+	Appended uint64
+	// Acked is how many records were acknowledged.
+	Acked uint64
+	// DroppedFull is how many records were dropped for want of room.
+	DroppedFull uint64
+	// DroppedAge is how many records were dropped because they had waited for longer than MaxAge.
+	DroppedAge uint64
+}
+
+// Dropped is how many records were dropped, for any reason.
+func (s Stats) Dropped() uint64 { return s.DroppedFull + s.DroppedAge }
