@@ -39,9 +39,14 @@ func errTooManyDevices() *refusal {
 func (s *Server) serveConn(ctx context.Context, conn net.Conn, f fault) {
 	switch f.mode {
 	case modeAcceptClose:
-		// Without waiting for the data, the FIN could come first.
-		if awaitReadable(conn, s.cfg.IdleTimeout) {
-			s.deliver(unread(f))
+		// One byte tells that data has come. Without waiting for it the client
+		// could be reset before it has sent anything.
+		if conn.SetReadDeadline(time.Now().Add(s.cfg.IdleTimeout)) == nil {
+			if n, _ := conn.Read(make([]byte, 1)); n > 0 {
+				s.deliver(unread(f))
+			} else {
+				s.countEmpty()
+			}
 		}
 		abort(conn)
 		return
@@ -61,9 +66,7 @@ func (s *Server) serveConn(ctx context.Context, conn net.Conn, f fault) {
 		return
 	}
 	if in.bytes == 0 {
-		s.mu.Lock()
-		s.counters.Empty++
-		s.mu.Unlock()
+		s.countEmpty()
 		return
 	}
 	e := s.judge(in, f)

@@ -555,6 +555,12 @@ func (s *Server) record(e Event) {
 	c.Forgotten += int64(drop)
 }
 
+func (s *Server) countEmpty() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counters.Empty++
+}
+
 // device is one known device.
 type device struct {
 	id   int

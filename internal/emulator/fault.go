@@ -26,7 +26,7 @@ const (
 	modeReset                          // reads, then RST
 	modePartialAnswerReset             // `[0,`, then RST
 	modeAnswerReset                    // whole answer, then RST
-	modeAcceptClose                    // RST when data has come, nothing read by the application
+	modeAcceptClose                    // RST when data has come, no message read
 	modeCloseUnread                    // FIN at once, nothing read by the application
 	modeLateAnswer                     // whole answer after a delay
 	modeSlow                           // answer byte by byte, each after a delay

@@ -118,6 +118,7 @@ func TestAcceptClose(t *testing.T) {
 	require.False(t, e.Taken)
 	require.EqualValues(t, 20, s.Counters().Lost)
 	require.NoError(t, dial(t, s).Close())
+	require.Eventually(t, func() bool { return s.Counters().Empty == 1 }, 5*time.Second, time.Millisecond)
 }
 
 func TestCloseUnread(t *testing.T) {
