@@ -7,11 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -182,7 +182,7 @@ func TestCommandUsage(t *testing.T) {
 		{[]string{"--device-key-file", file("bad", key1+"\nsecret\n")}, 1, `has 6 bytes, not 8`},
 		{[]string{"--device-key-file", file("empty", "\n")}, 1, "holds no keys"},
 	} {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			require.Equal(t, c.code, Command(t.Context(), c.args, &stdout, &stderr, nil))
 			require.Contains(t, stderr.String(), c.want)

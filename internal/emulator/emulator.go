@@ -125,7 +125,7 @@ func (c Config) validated() (Config, error) {
 		c.MaxConnections = DefaultMaxConnections
 	}
 	for c.Seed == 0 {
-		c.Seed = rand.Uint64() //nolint:gosec // seeds faults, protects nothing
+		c.Seed = rand.Uint64() // seeds faults, protects nothing
 	}
 	return c, nil
 }

@@ -273,7 +273,7 @@ type plan struct {
 
 func newPlan(seed uint64) *plan {
 	return &plan{
-		rng:     rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // reproducible on purpose, protects nothing
+		rng:     rand.New(rand.NewPCG(seed, 0)), // reproducible on purpose, protects nothing
 		changed: make(chan struct{}),
 	}
 }
