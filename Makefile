@@ -1,0 +1,116 @@
+# `make` lists the targets. Needed: Go and GNU make; what else a target needs, it
+# says. Linters are built from tools/go.mod, the real Telegraf from e2e.
+
+GO          ?= go
+BINARY       = bin/telegraf-hologram
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS      = -s -w -X main.version=$(VERSION)
+BUILDFLAGS   = -trimpath -ldflags "$(LDFLAGS)"
+
+# What the binary must fit: bytes of the stripped ARMv6 binary (a router's flash).
+SIZE_LIMIT  ?= 4000000
+
+# What is built for users, as GOOS/GOARCH or GOOS/GOARCH/VARIANT, and what must only compile.
+TARGETS      = linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/mipsle/softfloat linux/riscv64
+COMPILES     = darwin/arm64 darwin/amd64 windows/amd64
+
+FUZZTIME    ?= 60s
+BENCHTIME   ?= 1s
+DEMO_SECONDS ?= 30
+
+# The modules that are ours, besides the root.
+MODULES      = . e2e
+
+# The race detector needs a C compiler; without one Go says that cgo is off.
+RACE        := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+
+# A tool out of tools/go.mod, run in the current folder; Go keeps the built tool in its cache.
+TOOL         = $(GO) tool -modfile=$(CURDIR)/tools/go.mod
+
+.DEFAULT_GOAL = help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/telegraf-hologram
+	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o $(BINARY) .
+
+.PHONY: test
+test: test-unit test-e2e ## run all tests that CI runs
+
+.PHONY: test-unit
+test-unit: ## run the tests of the module, with the race detector where there is a C compiler, and the fuzz seeds
+	$(GO) test $(RACE) ./...
+
+.PHONY: test-e2e
+test-e2e: ## run the tests with the real Telegraf (the first time builds it: 80 MB of modules)
+	cd e2e && $(GO) test -count=1 -timeout 10m ./...
+
+.PHONY: check
+check: check-format check-tidy check-vet check-lint check-generate check-vuln ## format, modules, vet, linters, generated files, vulnerabilities
+
+.PHONY: check-format
+check-format:
+	@bad=$$(git ls-files -co --exclude-standard -- '*.go' | xargs -r gofmt -s -l); \
+	if [ -n "$$bad" ]; then echo "not formatted; run gofmt -s -w:" >&2; echo "$$bad" >&2; exit 1; fi
+	@echo "format: ok"
+
+.PHONY: check-tidy
+check-tidy:
+	@for m in $(MODULES); do (cd $$m && $(GO) mod tidy -diff) || { echo "$$m/go.mod is not tidy: run go mod tidy there" >&2; exit 1; }; done
+	@$(GO) mod verify >/dev/null
+	@echo "modules: ok"
+
+.PHONY: check-vet
+check-vet:
+	@for m in $(MODULES); do (cd $$m && $(GO) vet ./...) || exit 1; done
+	@echo "vet: ok"
+
+.PHONY: check-lint
+check-lint:
+	@for m in $(MODULES); do (cd $$m && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+	@if command -v shellcheck >/dev/null; then git ls-files -co --exclude-standard -- '*.sh' .ci/run | xargs -r shellcheck && echo "shellcheck: ok"; \
+	else echo "shellcheck: not installed, passed over"; fi
+
+.PHONY: check-generate
+check-generate:
+	@sh tools/generated.sh
+
+.PHONY: check-vuln
+check-vuln:
+	@sh tools/vulncheck.sh
+
+.PHONY: generate
+generate: ## write the generated files anew
+	$(GO) generate ./...
+
+.PHONY: demo
+demo: build ## the real Telegraf sends this machine's metrics to an emulated cloud, for DEMO_SECONDS (30)
+	@cd e2e && $(GO) run ./cmd/demo -binary $(CURDIR)/$(BINARY) -seconds $(DEMO_SECONDS)
+
+.PHONY: bench
+bench: ## run the benchmarks, with bytes per metric
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz test for FUZZTIME (60s)
+	@GO="$(GO)" sh tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: size
+size: ## build for all targets; fail where the ARMv6 binary is above SIZE_LIMIT (4000000)
+	@GO="$(GO)" sh tools/size.sh $(SIZE_LIMIT) "$(LDFLAGS)" "$(TARGETS)" "$(COMPILES)"
+
+.PHONY: wire
+wire: ## count the bytes on the wire (needs root, for network namespaces)
+	$(GO) test -count=1 -v ./scripts/wire
+
+.PHONY: dist
+dist: ## archives for all targets with their checksums, in dist/
+	@GO="$(GO)" sh tools/dist.sh "$(VERSION)" "$(LDFLAGS)" "$(TARGETS)"
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist e2e/.cache

@@ -1,0 +1,22 @@
+#!/bin/sh
+# fuzz.sh FUZZTIME: runs every fuzz test of the module, one after another, each for FUZZTIME.
+# What fails is kept by Go under testdata/fuzz of the package: commit it with the correction.
+set -eu
+fuzztime=$1
+go=${GO:-go}
+cd "$(dirname "$0")/.."
+
+count=0
+failed=
+for package in $("$go" list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do
+	for name in $("$go" test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
+		count=$((count + 1))
+		echo "=== $name $package"
+		"$go" test -run '^$' -fuzz "^$name\$" -fuzztime "$fuzztime" "$package" || failed="$failed $package.$name"
+	done
+done
+if [ -n "$failed" ]; then
+	echo "failed:$failed" >&2
+	exit 1
+fi
+echo "$count fuzz tests passed, $fuzztime each"

@@ -1,0 +1,40 @@
+#!/bin/sh
+# size.sh LIMIT LDFLAGS TARGETS COMPILES: builds for each target, prints sizes and
+# the modules that are linked, and fails where the ARMv6 binary is above LIMIT bytes.
+set -eu
+limit=$1 ldflags=$2 targets=$3 compiles=$4
+go=${GO:-go}
+cd "$(dirname "$0")/.."
+. tools/target.sh
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+build() { # target, output
+	# shellcheck disable=SC2046 # one word each is meant
+	env $(target_env "$1") "$go" build -trimpath -ldflags "$ldflags" -o "$2" .
+}
+
+printf '%-26s %12s\n' target bytes
+for target in $targets; do
+	file=$dir/$(target_name "$target")
+	build "$target" "$file"
+	printf '%-26s %12d\n' "$target" "$(wc -c <"$file")"
+done
+for target in $compiles; do
+	build "$target" "$dir/other"
+	printf '%-26s %12s\n' "$target" compiles
+done
+
+measured=$dir/$(target_name linux/arm/6)
+echo
+echo "modules linked into linux/arm/6:"
+"$go" version -m "$measured" | awk '$1 == "dep" {printf "  %s %s\n", $2, $3}'
+
+size=$(wc -c <"$measured")
+echo
+if [ "$size" -gt "$limit" ]; then
+	echo "linux/arm/6: $size bytes, above the limit of $limit" >&2
+	exit 1
+fi
+echo "linux/arm/6: $size bytes, limit $limit: ok"
