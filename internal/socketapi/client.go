@@ -1,0 +1,399 @@
+package socketapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// DefaultAddress is where the Hologram cloud takes messages.
+const DefaultAddress = "cloudsocket.hologram.io:9999"
+
+// Default time limits of a [Client].
+const (
+	DefaultConnectTimeout = 30 * time.Second
+	DefaultAnswerTimeout  = 60 * time.Second
+)
+
+// After the answer the cloud closes the connection. Closing ours before that
+// arrives would cost an extra segment, so it is waited for: twice the round
+// trip of the handshake, within these limits.
+const (
+	minEndWait = 250 * time.Millisecond
+	maxEndWait = 2 * time.Second
+)
+
+// Client sends messages to the Socket API, each over a connection of its own.
+// Only Credentials must be set. The fields must not be changed after the first
+// use; the methods may be used concurrently. Close releases what a client
+// holds.
+type Client struct {
+	// Address is host and port; empty means [DefaultAddress]. A host name is
+	// looked up when first needed, after a connection failed, and in the
+	// background after an hour; if that fails, the last address is used for
+	// up to 24 hours, unless the name no longer exists. A literal IP address
+	// needs no lookup.
+	Address string
+	// Credentials are those of the device.
+	Credentials Credentials
+	// FieldNames are those of messages; an SMS has none.
+	FieldNames FieldNames
+	// ConnectTimeout limits opening a connection, the name lookup, which has
+	// 10 seconds of its own, not included. 0 means [DefaultConnectTimeout].
+	ConnectTimeout time.Duration
+	// AnswerTimeout limits writing a message and waiting for its answer. On
+	// lossy links with long round trips half a minute is not rare. 0 means
+	// [DefaultAnswerTimeout].
+	AnswerTimeout time.Duration
+	// GracefulClose ends a confirmed exchange with FIN instead of RST, which
+	// costs 52 bytes. Any other exchange ends with RST, because otherwise the
+	// system would go on sending, and delivering, after Send has given up.
+	GracefulClose bool
+
+	// Dial opens connections in place of the client's own dialer, which sets
+	// the socket options. It is given "tcp4" or "tcp6" and a literal address.
+	// Options that the connection does not have (SetLinger, SyscallConn) are
+	// done without.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Resolver looks up names in place of [net.DefaultResolver].
+	Resolver Resolver
+	// Now tells the time by which looked up addresses grow old, in place of
+	// [time.Now].
+	Now func() time.Time
+
+	addresses addressCache
+}
+
+// Receipt tells what sending a message took, whether it succeeded or not.
+type Receipt struct {
+	Connected bool           // a connection was made
+	Remote    netip.AddrPort // the last address that was tried; not valid if there was none
+	Written   int            // bytes of the message handed to the system
+	Read      int            // bytes of the answer
+	Connect   time.Duration  // opening the connection: one round trip
+	Duration  time.Duration  // all of it, name lookup and close included
+}
+
+// Validate says what is wrong with the client's address or credentials,
+// without connecting and without showing the credentials.
+func (c *Client) Validate() error {
+	if _, _, err := c.hostPort(); err != nil {
+		return err
+	}
+	return c.Credentials.Validate()
+}
+
+// Close ends name lookups that are under way and waits for them; sending fails
+// from then on. It does not end calls of Send: their context does.
+func (c *Client) Close() error {
+	c.addresses.close()
+	return nil
+}
+
+// Send sends a message and waits for its answer. nil means that the cloud has
+// taken the message; any error is an [*Error]. Send makes one attempt.
+func (c *Client) Send(ctx context.Context, m Message) (Receipt, error) {
+	msg, err := AppendMessage(make([]byte, 0, MessageSize(c.Credentials, c.FieldNames, m)), c.Credentials, c.FieldNames, m)
+	return c.send(ctx, msg, err)
+}
+
+// SendSMS has the cloud send an SMS. nil means that the cloud has taken it,
+// not that it has reached its recipient; any error is an [*Error]. SendSMS
+// makes one attempt.
+func (c *Client) SendSMS(ctx context.Context, s SMS) (Receipt, error) {
+	msg, err := AppendSMS(nil, c.Credentials, s)
+	return c.send(ctx, msg, err)
+}
+
+// send sends what was built, unless building it failed.
+func (c *Client) send(ctx context.Context, msg []byte, buildErr error) (Receipt, error) {
+	start := time.Now()
+	var r Receipt
+	if e := c.refusal(ctx, buildErr); e != nil {
+		return r, e
+	}
+	// The system waits only 200 ms for data to go with the third segment of
+	// the handshake, so nothing may be left to do between connect and write.
+	conn, e := c.connect(ctx, &r)
+	if e == nil {
+		e = c.exchange(ctx, conn, msg, &r)
+	}
+	r.Duration = time.Since(start)
+	if e != nil {
+		return r, e
+	}
+	return r, nil
+}
+
+// refusal is the error of a message that cannot be sent at all, nil if it can.
+func (c *Client) refusal(ctx context.Context, buildErr error) *Error {
+	e := &Error{Code: CodeNone, Phase: PhaseBuild, Unacked: UnackedUnknown, Verdict: NotDelivered}
+	switch {
+	case buildErr != nil:
+		e.Verdict, e.Err = Refused, buildErr
+		if c.Credentials.Validate() != nil {
+			e.Verdict = RefusedCredentials
+		}
+	case c.addresses.isClosed():
+		e.Err = fmt.Errorf("client: %w", net.ErrClosed)
+	case ctx.Err() != nil:
+		e.Err = contextError(ctx)
+	default:
+		return nil
+	}
+	return e
+}
+
+// hostPort splits and checks the address.
+func (c *Client) hostPort() (string, uint16, error) {
+	address := c.Address
+	if address == "" {
+		address = DefaultAddress
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, fmt.Errorf("address: %w", err)
+	}
+	if host == "" {
+		return "", 0, fmt.Errorf("address %s: missing host", address)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, fmt.Errorf("address %s: port must be a number from 1 to 65535", address)
+	}
+	return host, uint16(n), nil
+}
+
+// connect finds the address and opens the connection. A host name is tried by
+// IPv6 only where it has no IPv4 address or this host has no IPv4.
+func (c *Client) connect(ctx context.Context, r *Receipt) (net.Conn, *Error) {
+	fail := func(p Phase, err error) (net.Conn, *Error) {
+		return nil, &Error{Verdict: NotDelivered, Code: CodeNone, Phase: p, Unacked: UnackedUnknown, Err: err}
+	}
+	host, port, err := c.hostPort()
+	if err != nil {
+		return fail(PhaseBuild, err)
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		addr = addr.Unmap()
+		f := ip6
+		if addr.Is4() {
+			f = ip4
+		}
+		conn, err := c.dial(ctx, f, netip.AddrPortFrom(addr, port), r)
+		if err != nil {
+			return fail(PhaseConnect, err)
+		}
+		return conn, nil
+	}
+
+	var noIPv4 error      // why connecting by IPv4 failed, if it was tried
+	for f := ip4; ; f++ { // the last family always returns
+		addr, err := c.addresses.get(ctx, c, f, host)
+		switch {
+		case err == nil:
+		case f == ip4 && errors.Is(err, errNoAddress):
+			continue
+		case noIPv4 != nil && !errors.Is(err, errContextEnded):
+			return fail(PhaseConnect, noIPv4)
+		default:
+			c.addresses.forgetAbsence()
+			return fail(PhaseResolve, fmt.Errorf("name %s: %w", host, err))
+		}
+		conn, err := c.dial(ctx, f, netip.AddrPortFrom(addr, port), r)
+		switch {
+		case err == nil:
+			return conn, nil
+		case errors.Is(err, errContextEnded):
+			return fail(PhaseConnect, err)
+		case !isNoNetwork(err):
+			c.addresses.failed(f, addr)
+			return fail(PhaseConnect, err)
+		case f == ip4:
+			noIPv4 = err
+		default:
+			return fail(PhaseConnect, err)
+		}
+	}
+}
+
+// dial opens a connection to a literal address.
+func (c *Client) dial(ctx context.Context, f family, to netip.AddrPort, r *Receipt) (net.Conn, error) {
+	limited, cancel := context.WithTimeout(ctx, orDefault(c.ConnectTimeout, DefaultConnectTimeout))
+	defer cancel()
+	dial := c.Dial
+	if dial == nil {
+		// Keep-alive probes would cost 416 bytes in each minute of waiting.
+		d := net.Dialer{KeepAlive: -1, FallbackDelay: -1, Control: control}
+		dial = d.DialContext
+	}
+	r.Remote = to
+	start := time.Now()
+	conn, err := dial(limited, f.dialNetwork(), to.String())
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, contextError(ctx)
+		}
+		return nil, err
+	}
+	r.Connected, r.Connect = true, time.Since(start)
+	return conn, nil
+}
+
+// exchange writes the message, waits for the answer and closes the connection.
+func (c *Client) exchange(ctx context.Context, conn net.Conn, msg []byte, r *Receipt) *Error {
+	// A deadline in the past makes a read or write that waits return at once.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(longAgo) })
+	limit(ctx, conn, orDefault(c.AnswerTimeout, DefaultAnswerTimeout))
+
+	n, writeErr := conn.Write(msg)
+	// Even if not all could be written, the reason may be there to read.
+	a := readAnswer(ctx, conn, min(max(2*r.Connect, minEndWait), maxEndWait))
+	r.Written, r.Read = n, a.n
+
+	e := judge(ctx, outcome{written: n, size: len(msg), writeErr: writeErr, answer: a, unacked: unacked(conn)})
+	stop()
+	if e != nil || !c.GracefulClose {
+		// RST takes back what is still queued. After a full answer and the
+		// cloud's FIN it carries our acknowledgement of both and needs none.
+		if l, ok := conn.(interface{ SetLinger(sec int) error }); ok {
+			_ = l.SetLinger(0)
+		}
+	}
+	_ = conn.Close() // the fate of the message is known, or will never be
+	return e
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// limit sets the time that is left for reading and writing. The context's end
+// stays in force, even if it comes at the same time.
+func limit(ctx context.Context, conn net.Conn, d time.Duration) {
+	_ = conn.SetDeadline(time.Now().Add(d))
+	if ctx.Err() != nil {
+		_ = conn.SetDeadline(longAgo)
+	}
+}
+
+// answer is what came back.
+type answer struct {
+	n     int // bytes read
+	first byte
+	http  bool // a web server's answer
+	code  Code
+	state answerState
+	err   error // why reading ended, nil if there is no use in reading on
+}
+
+// readAnswer reads the answer and, for at most endWait, on to the end of the
+// stream.
+func readAnswer(ctx context.Context, conn net.Conn, endWait time.Duration) answer {
+	var buf [maxAnswer]byte
+	a := answer{code: CodeNone}
+	waiting := true
+	for a.n < len(buf) && a.err == nil && a.state != answerJunk {
+		var n int
+		n, a.err = conn.Read(buf[a.n:])
+		a.n += n
+		a.code, a.state = parseAnswer(buf[:a.n])
+		if waiting && (a.state == answerTaken || a.state == answerComplete) {
+			limit(ctx, conn, endWait)
+			waiting = false
+		}
+	}
+	a.first = buf[0]
+	a.http = string(buf[:5]) == "HTTP/"
+	return a
+}
+
+// outcome is all that is known after an exchange.
+type outcome struct {
+	written, size int
+	writeErr      error
+	answer        answer
+	unacked       int
+}
+
+// judge turns the outcome into an error, nil if the message is delivered.
+func judge(ctx context.Context, o outcome) *Error {
+	a := o.answer
+	e := &Error{Code: CodeNone, Phase: PhaseAnswer, Sent: o.written > 0, Unacked: o.unacked}
+	if a.state == answerTaken || a.state == answerComplete {
+		if e.Code, e.Verdict = a.code, a.code.verdict(); e.Verdict == Delivered {
+			if o.written == o.size {
+				return nil
+			}
+			e.Verdict = Unknown // it has taken what it cannot have read
+		}
+		e.Err = fmt.Errorf("cloud answers code %d, %s", int(a.code), a.code)
+		return e
+	}
+
+	cause := o.writeErr
+	if cause == nil {
+		cause = a.err
+	} else {
+		e.Phase = PhaseWrite
+	}
+	if ctx.Err() != nil && cause != nil {
+		cause = contextError(ctx)
+	}
+	switch {
+	case o.written == 0:
+		e.Verdict = NotDelivered
+		e.Err = fmt.Errorf("none of %d bytes: %w", o.size, cause)
+	case o.written < o.size:
+		e.Err = fmt.Errorf("%d of %d bytes: %w", o.written, o.size, cause)
+	case a.n == 0 && errors.Is(a.err, io.EOF) && o.unacked >= o.size:
+		// The other side's FIN would acknowledge what its system has received;
+		// it acknowledges nothing, so its program cannot have read anything.
+		e.Verdict = NotDelivered
+		e.Err = fmt.Errorf("closed before any of %d bytes arrived: %w", o.size, cause)
+	case a.n == 0 && errors.Is(a.err, io.EOF):
+		e.Err = fmt.Errorf("closed without an answer: %w", cause)
+	case a.n == 0:
+		e.Err = fmt.Errorf("none%s: %w", ackedText(o), cause)
+	case a.state == answerPartial && cause != nil:
+		// Codes other than 0 are not acted on unless the answer is whole.
+		e.Code = a.code
+		e.Err = fmt.Errorf("cut short after %d bytes: %w", a.n, cause)
+	case a.http:
+		e.Err = errors.New("an HTTP answer: the address is not that of a Socket API")
+	default:
+		// Not shown, as it may be an echo of the message.
+		e.Err = fmt.Errorf("not understood, begins with %q", a.first)
+	}
+	return e
+}
+
+// ackedText says how much of the message is known to have arrived.
+func ackedText(o outcome) string {
+	switch {
+	case o.unacked == UnackedUnknown:
+		return ""
+	case o.unacked == 0:
+		return ", all bytes acknowledged"
+	}
+	return fmt.Sprintf(", %d of %d bytes not acknowledged", o.unacked, o.size)
+}
+
+func (c *Client) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}
+
+// orDefault returns d, or def if d is not set.
+func orDefault(d, def time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return def
+}

@@ -1,0 +1,242 @@
+package socketapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// A lookup for each message would cost 176 to 336 bytes and a round trip on
+// top of the 385 bytes of the exchange itself, so addresses are kept. Package
+// net does not tell how long a name server allows that, hence these limits.
+// They are there for safety as well: whoever is given the address next would
+// receive our credentials.
+const (
+	addrMaxAge    = time.Hour        // older than this, an address is looked up again in the background
+	addrMaxStale  = 24 * time.Hour   // older than this, an address is not used at all
+	lookupTimeout = 10 * time.Second // for one lookup
+	refreshPause  = 5 * time.Minute  // between background lookups that fail
+)
+
+// Resolver looks up names; [net.Resolver] is one. The network is "ip4" or
+// "ip6". It must return when the context ends.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// family is a version of IP. IPv4 is tried first: its header is 20 bytes
+// shorter.
+type family int
+
+const (
+	ip4 family = iota
+	ip6
+	families
+)
+
+func (f family) lookupNetwork() string { return [...]string{"ip4", "ip6"}[f] }
+func (f family) dialNetwork() string   { return [...]string{"tcp4", "tcp6"}[f] }
+
+// errNoAddress says that the name has no address of the family.
+var errNoAddress = errors.New("no such host or no address of this kind")
+
+// addressCache keeps the addresses of the one host that a client talks to. Its
+// lookups run in goroutines of their own, which close ends.
+type addressCache struct {
+	mu      sync.Mutex
+	closed  bool
+	ctx     context.Context // ends with close
+	cancel  context.CancelFunc
+	lookups sync.WaitGroup
+	known   [families]knownAddress
+}
+
+// knownAddress is what the cache knows about one family.
+type knownAddress struct {
+	addr    netip.Addr // the last good address; invalid if there is none
+	absent  bool       // the name has no address of this family
+	at      time.Time  // when one of the two above was learnt
+	suspect bool       // connecting to addr has failed since
+	pauseTo time.Time  // no background lookup before
+	pending *lookup    // the lookup under way, nil if none
+}
+
+// lookup is one lookup, which several callers may wait for. err is written
+// before done is closed.
+type lookup struct {
+	done chan struct{}
+	err  error
+}
+
+// get returns the address of the host, from the cache if the rules above allow
+// it. An address that has only grown old is returned at once and looked up in
+// the background. errNoAddress is in the chain of the error when the name is
+// known to have no address of the family.
+func (a *addressCache) get(ctx context.Context, c *Client, f family, host string) (netip.Addr, error) {
+	a.mu.Lock()
+	k := &a.known[f]
+	age := c.now().Sub(k.at)
+	if !k.suspect && (k.addr.IsValid() || k.absent) {
+		switch {
+		case age < addrMaxAge:
+			defer a.mu.Unlock()
+			return k.result()
+		case k.addr.IsValid() && age < addrMaxStale:
+			defer a.mu.Unlock()
+			if !c.now().Before(k.pauseTo) {
+				a.start(c, f, host)
+			}
+			return k.result()
+		}
+	}
+	l := a.start(c, f, host)
+	a.mu.Unlock()
+	if l == nil {
+		return netip.Addr{}, net.ErrClosed
+	}
+
+	select {
+	case <-l.done:
+	case <-ctx.Done():
+		return netip.Addr{}, contextError(ctx)
+	}
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case l.err == nil:
+		return k.result()
+	case k.addr.IsValid() && c.now().Sub(k.at) < addrMaxStale:
+		return k.addr, nil
+	}
+	return netip.Addr{}, l.err
+}
+
+func (k *knownAddress) result() (netip.Addr, error) {
+	if k.addr.IsValid() {
+		return k.addr, nil
+	}
+	return netip.Addr{}, errNoAddress
+}
+
+// start begins a lookup unless one is under way, and returns it; nil after
+// close. a.mu is held.
+func (a *addressCache) start(c *Client, f family, host string) *lookup {
+	if a.closed {
+		return nil
+	}
+	if a.ctx == nil {
+		a.ctx, a.cancel = context.WithCancel(context.Background())
+	}
+	k := &a.known[f]
+	if k.pending != nil {
+		return k.pending
+	}
+	l := &lookup{done: make(chan struct{})}
+	k.pending = l
+	a.lookups.Go(func() {
+		addrs, err := c.lookupAddrs(a.ctx, f, host)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		l.err = err
+		k.learn(addrs, err, c.now())
+		close(l.done)
+	})
+	return l
+}
+
+// learn takes in the outcome of a lookup. addrs is not empty if err is nil.
+func (k *knownAddress) learn(addrs []netip.Addr, err error, now time.Time) {
+	k.pending = nil
+	switch {
+	case errors.Is(err, errNoAddress):
+		*k = knownAddress{absent: true, at: now}
+	case err != nil:
+		k.pauseTo = now.Add(refreshPause)
+	default:
+		*k = knownAddress{addr: choose(addrs, k.addr, k.suspect), at: now}
+	}
+}
+
+// choose keeps to the old address, or away from it if it is suspect.
+func choose(addrs []netip.Addr, old netip.Addr, suspect bool) netip.Addr {
+	for _, addr := range addrs {
+		if (addr == old) != suspect {
+			return addr
+		}
+	}
+	return addrs[0]
+}
+
+// failed notes that connecting to the address failed, so that it is looked up
+// again before the next message.
+func (a *addressCache) failed(f family, addr netip.Addr) {
+	a.mu.Lock()
+	if k := &a.known[f]; k.addr == addr {
+		k.suspect = true
+	}
+	a.mu.Unlock()
+	a.forgetAbsence()
+}
+
+// forgetAbsence makes the next message look for the families that the name did
+// not have. Absence is worth remembering only while the other family works.
+func (a *addressCache) forgetAbsence() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for f := range a.known {
+		a.known[f].absent = false
+	}
+}
+
+// isClosed tells whether close was called.
+func (a *addressCache) isClosed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closed
+}
+
+// close ends all lookups and waits for them.
+func (a *addressCache) close() {
+	a.mu.Lock()
+	a.closed = true
+	if a.cancel != nil {
+		a.cancel()
+	}
+	a.mu.Unlock()
+	a.lookups.Wait()
+}
+
+// lookupAddrs asks the resolver once for the addresses of one family. The
+// addresses are not empty if the error is nil.
+func (c *Client) lookupAddrs(ctx context.Context, f family, host string) ([]netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	var r Resolver = net.DefaultResolver
+	if c.Resolver != nil {
+		r = c.Resolver
+	}
+	all, err := r.LookupNetIP(ctx, f.lookupNetwork(), host)
+	if err != nil {
+		var de *net.DNSError
+		var ae *net.AddrError // from a hosts file that has only the other family
+		if errors.As(err, &de) && de.IsNotFound || errors.As(err, &ae) {
+			return nil, fmt.Errorf("%w: %w", errNoAddress, err)
+		}
+		return nil, err
+	}
+	var addrs []netip.Addr
+	for _, addr := range all {
+		if addr = addr.Unmap(); addr.Is4() == (f == ip4) {
+			addrs = append(addrs, addr)
+		}
+	}
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("%w: %s", errNoAddress, host)
+	}
+	return addrs, nil
+}
