@@ -114,12 +114,13 @@ func (c *Client) SendSMS(ctx context.Context, s SMS) (Receipt, error) {
 func (c *Client) send(ctx context.Context, msg []byte, buildErr error) (Receipt, error) {
 	start := time.Now()
 	var r Receipt
-	if e := c.refusal(ctx, buildErr); e != nil {
+	host, port, addrErr := c.hostPort()
+	if e := c.refusal(ctx, buildErr, addrErr); e != nil {
 		return r, e
 	}
 	// The system waits only 200 ms for data to go with the third segment of
 	// the handshake, so nothing may be left to do between connect and write.
-	conn, e := c.connect(ctx, &r)
+	conn, e := c.connect(ctx, host, port, &r)
 	if e == nil {
 		e = c.exchange(ctx, conn, msg, &r)
 	}
@@ -131,7 +132,7 @@ func (c *Client) send(ctx context.Context, msg []byte, buildErr error) (Receipt,
 }
 
 // refusal is the error of a message that cannot be sent at all, nil if it can.
-func (c *Client) refusal(ctx context.Context, buildErr error) *Error {
+func (c *Client) refusal(ctx context.Context, buildErr, addrErr error) *Error {
 	e := &Error{Code: CodeNone, Phase: PhaseBuild, Unacked: UnackedUnknown, Verdict: NotDelivered}
 	switch {
 	case buildErr != nil:
@@ -139,6 +140,8 @@ func (c *Client) refusal(ctx context.Context, buildErr error) *Error {
 		if c.Credentials.Validate() != nil {
 			e.Verdict = RefusedCredentials
 		}
+	case addrErr != nil:
+		e.Err = addrErr
 	case c.addresses.isClosed():
 		e.Err = fmt.Errorf("client: %w", net.ErrClosed)
 	case ctx.Err() != nil:
@@ -171,13 +174,9 @@ func (c *Client) hostPort() (string, uint16, error) {
 
 // connect finds the address and opens the connection. A host name is tried by
 // IPv6 only where it has no IPv4 address or this host has no IPv4.
-func (c *Client) connect(ctx context.Context, r *Receipt) (net.Conn, *Error) {
+func (c *Client) connect(ctx context.Context, host string, port uint16, r *Receipt) (net.Conn, *Error) {
 	fail := func(p Phase, err error) (net.Conn, *Error) {
 		return nil, &Error{Verdict: NotDelivered, Code: CodeNone, Phase: p, Unacked: UnackedUnknown, Err: err}
-	}
-	host, port, err := c.hostPort()
-	if err != nil {
-		return fail(PhaseBuild, err)
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		addr = addr.Unmap()
