@@ -1,0 +1,438 @@
+package execd
+
+import (
+	"cmp"
+	"encoding"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/influxdata/telegraf"
+	"github.com/influxdata/toml"
+	"github.com/influxdata/toml/ast"
+)
+
+// entry is one key of a TOML table: an option, a table or a list of tables.
+type entry struct {
+	key   string
+	line  int
+	value any // *ast.KeyValue, *ast.Table or []*ast.Table
+}
+
+// entriesOf returns the keys of a table in the order of the file.
+func entriesOf(t *ast.Table) []entry {
+	entries := make([]entry, 0, len(t.Fields))
+	for key, value := range t.Fields {
+		e := entry{key: key, value: value}
+		switch v := value.(type) {
+		case *ast.KeyValue:
+			// The parser gives the line on which a value ends.
+			e.line = v.Line - strings.Count(v.Value.Source(), "\n")
+		case *ast.Table:
+			e.line = v.Line
+		case []*ast.Table:
+			e.line = v[0].Line
+		}
+		entries = append(entries, e)
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.line, b.line), strings.Compare(a.key, b.key))
+	})
+	return entries
+}
+
+// decoder sets the options of one table, each in the first of several structs that has it.
+type decoder struct {
+	plugin  string // such as outputs.hologram
+	targets []any
+	options map[string]field
+	lines   map[string]int    // of the options that the file sets
+	sources map[string]string // their values as in the file
+	set     []string          // both, for Describe
+}
+
+// field is where an option goes.
+type field struct {
+	target any
+	typ    reflect.Type
+}
+
+func newDecoder(plugin string, targets ...any) *decoder {
+	d := &decoder{plugin: plugin, targets: targets, options: make(map[string]field),
+		lines: make(map[string]int), sources: make(map[string]string)}
+	for _, target := range targets {
+		for name, typ := range optionsOf(reflect.TypeOf(target)) {
+			if _, ok := d.options[name]; !ok {
+				d.options[name] = field{target, typ}
+			}
+		}
+	}
+	return d
+}
+
+// optionsOf returns the options that a struct takes from TOML: its exported fields with a toml tag.
+func optionsOf(t reflect.Type) map[string]reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	options := make(map[string]reflect.Type)
+	if t.Kind() != reflect.Struct {
+		return options
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		if f.IsExported() && name != "" && name != "-" {
+			options[name] = f.Type
+		}
+	}
+	return options
+}
+
+// setLogger sets the field Log of a plugin, if it has one.
+func setLogger(plugin any, log telegraf.Logger) {
+	v := reflect.Indirect(reflect.ValueOf(plugin))
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	if f := v.FieldByName("Log"); f.IsValid() && f.CanSet() && f.Type() == reflect.TypeFor[telegraf.Logger]() {
+		f.Set(reflect.ValueOf(log))
+	}
+}
+
+// decode sets all options of the table, in the order of the file, up to the first that is wrong.
+func (d *decoder) decode(table *ast.Table) error {
+	for _, e := range entriesOf(table) {
+		if line, err := d.option(e); err != nil {
+			return fmt.Errorf("line %d: %w", line, err)
+		}
+	}
+	return nil
+}
+
+// option sets one option; line is where an error is.
+func (d *decoder) option(e entry) (line int, err error) {
+	f, ok := d.options[e.key]
+	if !ok {
+		return e.line, d.unknown(e.key)
+	}
+	source := ""
+	kv, isValue := e.value.(*ast.KeyValue)
+	if isValue {
+		source = strings.Join(strings.Fields(kv.Value.Source()), " ")
+	}
+	d.lines[e.key], d.sources[e.key] = e.line, source
+	shown := source
+	switch {
+	case !isValue:
+		shown = "{…}"
+	case secret(e.key):
+		shown = hidden
+	}
+	d.set = append(d.set, e.key+" = "+shown)
+
+	if err := expand(e.value); err != nil {
+		return e.line, errors.New(optionText(e.key, source, err.Error()))
+	}
+	if isValue {
+		adapt(f.typ, kv)
+		err = fits(f.typ, kv.Value)
+	} else {
+		err = fitsTable(f.typ)
+	}
+	if err != nil {
+		return e.line, errors.New(optionText(e.key, source, err.Error()))
+	}
+
+	one := &ast.Table{Line: e.line, Name: e.key, Fields: map[string]any{e.key: e.value}}
+	config := toml.DefaultConfig
+	config.MissingField = func(typ reflect.Type, key string) error {
+		return unknownOption(key, optionNames(optionsOf(typ)), e.key)
+	}
+	if err = config.UnmarshalTable(one, f.target); err == nil {
+		return 0, nil
+	}
+	line = e.line
+	var le *toml.LineError
+	if errors.As(err, &le) {
+		line, err = le.Line, le.Err
+	}
+	var ve *valueError
+	if isValue && !errors.As(err, &ve) && wanted(f.typ) != "" {
+		err = &valueError{"is out of range", wanted(f.typ)} // fits has seen that the type is right
+	}
+	return line, errors.New(optionText(e.key, source, err.Error()))
+}
+
+// locate puts the line of an option before an error about it, and its value as it stands in the file into it.
+func (d *decoder) locate(err error) error {
+	var oe *OptionError
+	if !errors.As(err, &oe) {
+		return err
+	}
+	line, ok := d.lines[oe.Option]
+	if !ok {
+		return err
+	}
+	var own *OptionError
+	if own, ok = err.(*OptionError); ok && own.Value != nil { //nolint:errorlint // only the error itself may be rewritten
+		err = errors.New(optionText(own.Option, d.sources[own.Option], (&valueError{own.Problem, own.Want}).Error()))
+	}
+	return fmt.Errorf("line %d: %w", line, err)
+}
+
+// elsewhere are options of Telegraf that users look for here, and what to do about them.
+var elsewhere = map[string]string{ //nolint:gochecknoglobals // a table
+	"metric_buffer_limit": "want buffer_limit, which is in bytes",
+	"command":             "", "environment": "", "restart_delay": "", "data_format": "", "use_batch_format": "",
+	"alias": "", "name_override": "", "name_prefix": "", "name_suffix": "", "tags": "", "startup_error_behavior": "",
+	"namepass": "", "namedrop": "", "fieldpass": "", "fieldinclude": "", "fieldexclude": "", "fielddrop": "", "tagpass": "",
+	"tagdrop": "", "taginclude": "", "tagexclude": "", "metricpass": "", "interval": "", "signal": "",
+}
+
+func (d *decoder) unknown(key string) error {
+	if hint, ok := elsewhere[key]; ok {
+		if hint == "" {
+			kind, _, _ := strings.Cut(d.plugin, ".")
+			hint = "it belongs in the [[" + kind + ".execd]] block of telegraf.conf"
+		}
+		return fmt.Errorf("unknown option %s; %s", key, hint)
+	}
+	return unknownOption(key, optionNames(d.options), d.plugin)
+}
+
+func unknownOption(key string, names []string, of string) error {
+	if near := nearest(key, names); near != "" {
+		return fmt.Errorf("unknown option %s; did you mean %s?", key, near)
+	}
+	return fmt.Errorf("unknown option %s; %s has %s", key, of, strings.Join(names, ", "))
+}
+
+func optionNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// expand replaces ${NAME} in all strings of a value or table.
+func expand(value any) error {
+	switch v := value.(type) {
+	case *ast.KeyValue:
+		return expand(v.Value)
+	case *ast.Table:
+		for _, e := range entriesOf(v) {
+			if err := expand(e.value); err != nil {
+				return err
+			}
+		}
+	case []*ast.Table:
+		for _, t := range v {
+			if err := expand(t); err != nil {
+				return err
+			}
+		}
+	case *ast.Array:
+		for _, e := range v.Value {
+			if err := expand(e); err != nil {
+				return err
+			}
+		}
+	case *ast.String:
+		var err error
+		v.Value, err = expandString(v.Value)
+		return err
+	}
+	return nil
+}
+
+func expandString(s string) (string, error) {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, "${")
+		b.WriteString(before)
+		if !ok {
+			return b.String(), nil
+		}
+		name, after, ok := strings.Cut(rest, "}")
+		if !ok || !variable(name) {
+			b.WriteString("${")
+			s = rest
+			continue
+		}
+		value, ok := os.LookupEnv(name)
+		if !ok {
+			return "", fmt.Errorf("the environment variable %s is not set; want it set where Telegraf is started, such as in /etc/default/telegraf", name)
+		}
+		b.WriteString(value)
+		s = after
+	}
+}
+
+// variable tells whether s can be the name of an environment variable.
+func variable(s string) bool {
+	return bareKey(s) && !strings.Contains(s, "-") && (s[0] < '0' || s[0] > '9')
+}
+
+// adapt turns a whole number into a decimal one where the option is decimal.
+func adapt(t reflect.Type, kv *ast.KeyValue) {
+	if i, ok := kv.Value.(*ast.Integer); ok && (t.Kind() == reflect.Float64 || t.Kind() == reflect.Float32) {
+		kv.Value = &ast.Float{Position: i.Position, Value: i.Value, Data: i.Data}
+	}
+}
+
+// fits returns an error that says what is wanted when a value is of a TOML type that the option's type cannot take.
+func fits(t reflect.Type, value ast.Value) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if decodesItself(t) {
+		return nil
+	}
+	array, isArray := value.(*ast.Array)
+	ok := true
+	switch t.Kind() {
+	case reflect.String:
+		_, ok = value.(*ast.String)
+	case reflect.Bool:
+		_, ok = value.(*ast.Boolean)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		_, ok = value.(*ast.Integer)
+	case reflect.Float32, reflect.Float64:
+		_, ok = value.(*ast.Float)
+	case reflect.Slice:
+		if ok = isArray; ok {
+			for _, e := range array.Value {
+				if err := fits(t.Elem(), e); err != nil {
+					return &valueError{"has " + typeName(e) + " in it", wanted(t)}
+				}
+			}
+		}
+	case reflect.Struct, reflect.Map:
+		ok = false
+	}
+	if ok {
+		return nil
+	}
+	return &valueError{"is " + typeName(value), wanted(t)}
+}
+
+// fitsTable is fits for a table instead of a value.
+func fitsTable(t reflect.Type) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if k := t.Kind(); k == reflect.Struct || k == reflect.Map || k == reflect.Interface {
+		return nil
+	}
+	want := wanted(t)
+	if want == "" {
+		want = "a value"
+	}
+	return &valueError{"is a table", want}
+}
+
+// decodesItself tells whether a type reads TOML or text by a method of its own.
+func decodesItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(reflect.TypeFor[toml.UnmarshalerRec]()) || p.Implements(reflect.TypeFor[toml.Unmarshaler]()) ||
+		p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
+
+func typeName(value ast.Value) string {
+	switch value.(type) {
+	case *ast.String:
+		return "a string"
+	case *ast.Integer:
+		return "a whole number"
+	case *ast.Float:
+		return "a decimal number"
+	case *ast.Boolean:
+		return "true or false"
+	case *ast.Datetime:
+		return "a date"
+	case *ast.Array:
+		return "a list"
+	}
+	return "something else"
+}
+
+// wanted says what the value of an option of type t looks like, or nothing for a type that says so itself.
+func wanted(t reflect.Type) string {
+	if decodesItself(t) {
+		return ""
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string in quotes"
+	case reflect.Bool:
+		return "true or false, without quotes"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "a whole number without quotes, such as 10"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number without quotes, 0 or more"
+	case reflect.Float32, reflect.Float64:
+		return "a number without quotes, such as 0.5"
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.String {
+			return `a list of strings, such as ["a", "b"]`
+		}
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "a table"
+	}
+	return ""
+}
+
+// nearest returns the candidate that s is most likely a misspelling of, or nothing.
+func nearest(s string, candidates []string) string {
+	best, bestDistance := "", 1+max(2, len(s)/4)
+	for _, c := range candidates {
+		if d := distance(s, strings.Trim(c, "[]")); d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters must be put in, left out, changed or swapped with their neighbour to make b of a.
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
+
+func quoted(values []string) string {
+	out := make([]string, 0, len(values))
+	for _, v := range values {
+		out = append(out, strconv.Quote(v))
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,530 @@
+package execd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/influxdata/telegraf"
+	"github.com/stretchr/testify/require"
+
+	"telegraf-hologram/internal/queue"
+)
+
+// names returns metric names m0 to m(n-1), beginning with from.
+func names(from, n int) []string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf("m%d", from+i))
+	}
+	return out
+}
+
+func lines(from, n int) string {
+	var b strings.Builder
+	for _, name := range names(from, n) {
+		b.WriteString(name + " v=1 1\n")
+	}
+	return b.String()
+}
+
+// output collects log lines.
+type output struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// buried collects dead letters.
+type buried struct {
+	mu      sync.Mutex
+	records []string
+	reasons []string
+}
+
+func (b *buried) Bury(record []byte, _ time.Time, reason error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.records = append(b.records, string(record))
+	b.reasons = append(b.reasons, reason.Error())
+}
+
+// bench is a host on fake time.
+type bench struct {
+	*host
+	t      *testing.T
+	in     *io.PipeWriter
+	out    output
+	errs   output
+	dead   buried
+	cancel context.CancelFunc
+	result chan error
+}
+
+// newBench starts a host for r in the bubble of synctest.
+func newBench(t *testing.T, r *recorder, options string) *bench {
+	t.Helper()
+	cfg, err := Parse([]byte("[[outputs.recorder]]\n"+options), "test", pluginsWith(r))
+	require.NoError(t, err)
+	reader, writer := io.Pipe()
+	b := &bench{t: t, in: writer, result: make(chan error, 1)}
+	limits := queue.Limits{Bytes: int64(cfg.Options.BufferLimit), MaxAge: time.Duration(cfg.Options.BufferMaxAge)}
+	b.host = newHost(cfg, queue.NewMemory(limits), &b.dead)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.cancel = cancel
+	cfg.log.attach(&b.out, &b.errs)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		err := b.run(ctx, reader)
+		cancel()
+		cfg.log.detach()
+		b.result <- err
+	}()
+	t.Cleanup(func() {
+		_ = writer.Close()
+		<-ended
+	})
+	return b
+}
+
+func (b *bench) feed(text string) {
+	_, err := io.WriteString(b.in, text)
+	require.NoError(b.t, err)
+	synctest.Wait()
+}
+
+// pass lets time go by.
+func (b *bench) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// end closes the input and returns how Run ended and how long that took.
+func (b *bench) end() (time.Duration, error) {
+	start := time.Now()
+	require.NoError(b.t, b.in.Close())
+	err := <-b.result
+	return time.Since(start), err
+}
+
+func TestFlushInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := &recorder{}
+		b := newBench(t, r, "")
+		b.pass(time.Second)
+		for range 5 {
+			b.feed(lines(0, 3))
+			b.pass(30 * time.Second)
+		}
+		took, err := b.end()
+		require.NoError(t, err)
+		require.Zero(t, took)
+		var at []time.Duration
+		for _, c := range r.all() {
+			at = append(at, c.at.Sub(start))
+		}
+		// The interval begins at the start; what waits goes out together; the rest goes out at the end.
+		require.Equal(t, []time.Duration{60 * time.Second, 120 * time.Second, 151 * time.Second}, at)
+		require.Len(t, r.written(), 15)
+		require.Equal(t, 1, r.connects)
+		require.Equal(t, 1, r.closes)
+		require.Empty(t, b.errs.String())
+		require.Equal(t, "ended: 15 metrics taken in, 15 delivered, 0 set aside, 0 dropped, 0 left\n", b.out.String())
+	})
+}
+
+func TestFlushJitter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := &recorder{}
+		b := newBench(t, r, "flush_interval = \"10s\"\nflush_jitter = \"5s\"")
+		for range 100 {
+			b.feed(lines(0, 1))
+			b.pass(10 * time.Second)
+		}
+		_, err := b.end()
+		require.NoError(t, err)
+		calls := r.all()
+		require.Greater(t, len(calls), 95)
+		late := false
+		for _, c := range calls[:95] {
+			after := c.at.Sub(start) % (10 * time.Second)
+			require.Less(t, after, 5*time.Second)
+			late = late || after > 2*time.Second
+		}
+		require.True(t, late)
+	})
+}
+
+func TestFullBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		b := newBench(t, r, "metric_batch_size = 10")
+		b.feed(lines(0, 9))
+		require.Empty(t, r.all())
+		b.feed(lines(9, 16))
+		require.Equal(t, names(0, 20), r.written(), "full batches do not wait")
+		b.pass(time.Minute)
+		require.Equal(t, names(0, 25), r.written(), "the rest does")
+		require.Len(t, r.all(), 3)
+		_, err := b.end()
+		require.NoError(t, err)
+	})
+}
+
+// afterError is an error with a hint.
+type afterError struct{ wait time.Duration }
+
+func (e afterError) Error() string             { return "try later" }
+func (e afterError) RetryAfter() time.Duration { return e.wait }
+
+func TestRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := &recorder{write: func(call int, _ []telegraf.Metric) error {
+			switch {
+			case call <= 7:
+				return errors.New("no link")
+			case call == 8:
+				return fmt.Errorf("wrapped: %w", afterError{time.Hour})
+			}
+			return nil
+		}}
+		b := newBench(t, r, "metric_batch_size = 10")
+		b.feed(lines(0, 3))
+		b.pass(61 * time.Second)
+		b.feed(lines(3, 4))  // more may follow what failed
+		b.feed(lines(7, 30)) // intake goes on
+		b.pass(3 * time.Hour)
+		var at []time.Duration
+		for _, c := range r.all() {
+			at = append(at, c.at.Sub(start).Round(time.Second))
+		}
+		m := time.Minute
+		require.Equal(t, []time.Duration{m, m + 30*time.Second, m + 90*time.Second, m + 210*time.Second, m + 450*time.Second,
+			m + 930*time.Second, m + 1830*time.Second, m + 2730*time.Second,
+			m + 2730*time.Second + time.Hour, m + 2730*time.Second + time.Hour, m + 2730*time.Second + time.Hour,
+			m + 2730*time.Second + time.Hour}, at)
+		require.Equal(t, names(0, 3), r.all()[0].names)
+		for _, c := range r.all()[1:9] {
+			require.Equal(t, names(0, 10), c.names)
+		}
+		require.Equal(t, names(0, 37), r.written())
+		_, err := b.end()
+		require.NoError(t, err)
+		require.Contains(t, b.errs.String(), "cannot send: no link; 3 metrics wait for the next try in 30s\n")
+		require.Contains(t, b.errs.String(), "next try in 1h\n")
+		require.Contains(t, b.out.String(), "works again after 8 failures\n")
+	})
+}
+
+// TestRetryOffersTheSame checks that what is offered again is the very same metrics in the same order.
+func TestRetryOffersTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first, second []telegraf.Metric
+		r := &recorder{write: func(call int, metrics []telegraf.Metric) error {
+			if call == 1 {
+				first = metrics
+				return errors.New("unknown outcome")
+			}
+			second = metrics
+			return nil
+		}}
+		b := newBench(t, r, "")
+		b.feed("m b=1,a=2i,z=\"x\ny\",c=true,d=4u\n" + lines(0, 5))
+		b.pass(2 * time.Minute)
+		_, err := b.end()
+		require.NoError(t, err)
+		require.Len(t, first, 6)
+		for i := range first {
+			require.Same(t, first[i], second[i])
+		}
+		require.Equal(t, "b", first[0].FieldList()[0].Key)
+	})
+}
+
+func TestPartialWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{write: func(call int, _ []telegraf.Metric) error {
+			switch call {
+			case 1:
+				return fmt.Errorf("batch: %w", &PartialWriteError{
+					Err:                 errors.New("timeout"),
+					MetricsAccept:       []int{0, 1, 3, 99},
+					MetricsReject:       []int{3, 4, 5},
+					MetricsRejectErrors: []error{nil, errors.New("too large")},
+				})
+			case 2:
+				return &PartialWriteError{MetricsReject: []int{0}, MetricsAccept: []int{1, 2, 3, 4, 5, 6, 7, 8, 9}}
+			}
+			return nil
+		}}
+		b := newBench(t, r, "metric_batch_size = 10\nlog_level = \"debug\"")
+		b.feed(lines(0, 20))
+		require.Len(t, r.all(), 1)
+		require.Equal(t, names(0, 10), r.all()[0].names)
+		require.Equal(t, 18, b.queue.Len(), "the front is acknowledged, what is settled behind it waits")
+		b.pass(31 * time.Second)
+		// All of the second call is settled, so the third follows at once with what is left.
+		calls := r.all()
+		require.Len(t, calls, 3)
+		require.Equal(t, append([]string{"m2", "m6", "m7", "m8", "m9"}, names(10, 5)...), calls[1].names)
+		require.Equal(t, names(15, 5), calls[2].names)
+		require.Zero(t, b.queue.Len())
+		_, err := b.end()
+		require.NoError(t, err)
+		require.Equal(t, []string{"m4 v=1 1", "m5 v=1 1", "m2 v=1 1"}, b.dead.records)
+		require.Equal(t, []string{"too large", "timeout", "not all metrics were accepted"}, b.dead.reasons)
+		require.Contains(t, b.out.String(), "20 metrics taken in, 17 delivered, 3 set aside, 0 dropped, 0 left")
+		require.Contains(t, b.errs.String(), errBadIndex.Error())
+	})
+}
+
+// TestStuckFront keeps the first metric unsettled while all others pass.
+func TestStuckFront(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{write: func(call int, metrics []telegraf.Metric) error {
+			if call > 12 {
+				return nil
+			}
+			e := &PartialWriteError{Err: errors.New("stuck")}
+			for i := range metrics[1:] {
+				e.MetricsAccept = append(e.MetricsAccept, i+1)
+			}
+			return e
+		}}
+		b := newBench(t, r, "metric_batch_size = 10")
+		b.feed(lines(0, 200))
+		b.pass(10 * time.Minute)
+		require.Len(t, r.all(), 12)
+		require.Zero(t, b.queue.Stats().Acked)
+		require.EqualValues(t, 81, b.dispatch.settled.Load(), "what is in flight is bounded")
+		b.pass(time.Hour)
+		seen := make(map[string]int)
+		for _, c := range r.all() {
+			for _, n := range c.names {
+				seen[n]++
+			}
+		}
+		require.Len(t, seen, 200)
+		require.Equal(t, 13, seen["m0"])
+		for _, n := range names(1, 199) {
+			require.Equal(t, 1, seen[n], n)
+		}
+		_, err := b.end()
+		require.NoError(t, err)
+	})
+}
+
+func TestBadRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		b := newBench(t, r, "metric_batch_size = 3")
+		b.feed("m0 v=1\nbad\nm1 v=1 1\nworse v=\nm2 v=x\nm3 v=1 1\n" + "big v=\"" + strings.Repeat("x\n", MaxRecord) + "\" 1\nm4 v=1 1\ncut v=1")
+		_, err := b.end()
+		require.NoError(t, err)
+		require.Equal(t, []string{"m0", "m1", "m3", "m4"}, r.written())
+		require.ElementsMatch(t, []string{"bad", "worse v=", "m2 v=x", "cut v=1"}, b.dead.records)
+		require.Contains(t, b.errs.String(), `metric "big" has more than 1MiB and is skipped (1 so far)`)
+	})
+}
+
+func TestNoTimestamp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got time.Time
+		r := &recorder{write: func(_ int, m []telegraf.Metric) error { got = m[0].Time(); return nil }}
+		b := newBench(t, r, "")
+		b.pass(10 * time.Second)
+		at := time.Now()
+		b.feed("m v=1\n")
+		b.pass(time.Hour)
+		_, err := b.end()
+		require.NoError(t, err)
+		require.True(t, at.Equal(got), "the time of intake counts, not that of the flush")
+	})
+}
+
+func TestConnectIsRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := &recorder{connect: func(try int) error {
+			if try < 3 {
+				return errors.New("no modem")
+			}
+			return nil
+		}}
+		b := newBench(t, r, "metric_batch_size = 10")
+		b.feed(lines(0, 25))
+		require.Empty(t, r.all())
+		b.pass(5 * time.Minute)
+		require.Equal(t, names(0, 25), r.written())
+		require.Equal(t, 90*time.Second, r.all()[0].at.Sub(start))
+		require.Equal(t, 3, r.connects)
+		_, err := b.end()
+		require.NoError(t, err)
+		require.Contains(t, b.errs.String(), "cannot connect: no modem; 0 metrics wait for the next try in 30s")
+	})
+}
+
+func TestNeverConnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{connect: func(int) error { return errors.New("no modem") }}
+		b := newBench(t, r, "")
+		b.feed(lines(0, 2))
+		_, err := b.end()
+		var left *LeftError
+		require.ErrorAs(t, err, &left)
+		require.Equal(t, 2, left.Metrics)
+		require.EqualError(t, err, "2 metrics could not be sent before the end and are lost: no modem")
+		require.Zero(t, r.closes)
+	})
+}
+
+// TestEndWhileFailing ends the input during a long wait: there is one more try, at once.
+func TestEndWhileFailing(t *testing.T) {
+	for _, lastTry := range []error{nil, errors.New("still no link")} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &recorder{write: func(call int, _ []telegraf.Metric) error {
+				if call == 1 {
+					return afterError{time.Hour}
+				}
+				return lastTry
+			}}
+			b := newBench(t, r, "metric_batch_size = 10")
+			b.feed(lines(0, 15))
+			b.pass(time.Minute)
+			took, err := b.end()
+			require.Zero(t, took)
+			if lastTry == nil {
+				require.NoError(t, err)
+				require.Equal(t, names(0, 15), r.written())
+			} else {
+				require.ErrorIs(t, err, lastTry)
+				require.Len(t, r.all(), 2)
+				var left *LeftError
+				require.ErrorAs(t, err, &left)
+				require.Equal(t, 15, left.Metrics)
+			}
+			require.Equal(t, 1, r.closes)
+		})
+	}
+}
+
+// TestEndWhileWriteHangs ends the input while Write does not return, unless Close makes it.
+func TestEndWhileWriteHangs(t *testing.T) {
+	for _, closeHelps := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			r := &recorder{write: func(call int, _ []telegraf.Metric) error {
+				if call == 2 {
+					<-release
+					return &PartialWriteError{Err: errors.New("closed"), MetricsAccept: []int{0, 1}}
+				}
+				return nil
+			}}
+			if closeHelps {
+				r.closed = func() { close(release) }
+			}
+			b := newBench(t, r, "metric_batch_size = 10")
+			b.feed(lines(0, 25))
+			took, err := b.end()
+			require.LessOrEqual(t, took, 4*time.Second)
+			var left *LeftError
+			require.ErrorAs(t, err, &left)
+			if closeHelps {
+				require.Equal(t, 13, left.Metrics)
+				require.EqualError(t, err, "13 metrics could not be sent before the end and are lost: closed")
+			} else {
+				require.Equal(t, 15, left.Metrics)
+				require.ErrorContains(t, err, "the time to send them ran out")
+				close(release)
+			}
+			require.Len(t, r.all(), 2)
+		})
+	}
+}
+
+func TestEndWhileSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{write: func(int, []telegraf.Metric) error { time.Sleep(time.Second); return nil }}
+		b := newBench(t, r, "metric_batch_size = 10")
+		b.feed(lines(0, 95))
+		took, err := b.end()
+		require.LessOrEqual(t, took, 4*time.Second)
+		var left *LeftError
+		require.ErrorAs(t, err, &left)
+		require.Equal(t, 95-len(r.written()), left.Metrics)
+		time.Sleep(2 * time.Second) // let the last Write return
+	})
+}
+
+func TestContextEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		b := newBench(t, r, "")
+		b.feed(lines(0, 3))
+		b.cancel()
+		require.NoError(t, <-b.result)
+		require.Equal(t, names(0, 3), r.written())
+		require.NoError(t, b.in.Close())
+	})
+}
+
+func TestReadError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		b := newBench(t, r, "")
+		b.feed(lines(0, 3))
+		broken := errors.New("broken")
+		require.NoError(t, b.in.CloseWithError(broken))
+		require.ErrorIs(t, <-b.result, broken)
+		require.Equal(t, names(0, 3), r.written())
+	})
+}
+
+// TestDrops fills the buffer during an outage.
+func TestDrops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ok := false
+		r := &recorder{write: func(int, []telegraf.Metric) error {
+			if ok {
+				return nil
+			}
+			return errors.New("no link")
+		}}
+		b := newBench(t, r, "metric_batch_size = 10\nbuffer_limit = \"64KiB\"")
+		for i := range 10 {
+			b.feed(lines(1000+200*i, 200))
+			b.pass(10 * time.Second)
+		}
+		ok = true
+		_, err := b.end()
+		require.NoError(t, err)
+		got := r.written()
+		require.Equal(t, names(1000, 10), got[:10], "what was offered is not dropped")
+		require.Equal(t, "m2999", got[len(got)-1])
+		s := b.queue.Stats()
+		require.EqualValues(t, 2000, s.Acked+s.DroppedFull)
+		require.Contains(t, b.out.String(), "W! the buffer of 64KiB is full: ")
+		require.LessOrEqual(t, strings.Count(b.out.String(), "is full"), 4)
+	})
+}
