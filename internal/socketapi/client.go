@@ -373,10 +373,10 @@ func judge(ctx context.Context, o outcome) *Error {
 
 // ackedText says how much of the message is known to have arrived.
 func ackedText(o outcome) string {
-	switch {
-	case o.unacked == UnackedUnknown:
+	switch o.unacked {
+	case UnackedUnknown:
 		return ""
-	case o.unacked == 0:
+	case 0:
 		return ", all bytes acknowledged"
 	}
 	return fmt.Sprintf(", %d of %d bytes not acknowledged", o.unacked, o.size)

@@ -148,8 +148,7 @@ func isNoRoute(err error) bool {
 	}
 	// The resolver of package net keeps only the text of what stopped it from
 	// asking its name servers.
-	var de *net.DNSError
-	if errors.As(err, &de) {
+	if de, ok := errors.AsType[*net.DNSError](err); ok {
 		for _, no := range noRouteErrors {
 			if strings.HasSuffix(de.Err, ": "+no.Error()) {
 				return true
@@ -162,5 +161,5 @@ func isNoRoute(err error) bool {
 // isNoNetwork is the part of isNoRoute that a host without IPv4 has, and that
 // says nothing against the address.
 func isNoNetwork(err error) bool {
-	return isNoRoute(err) && !errors.Is(err, hostUnreachable)
+	return isNoRoute(err) && !errors.Is(err, errHostUnreachable)
 }

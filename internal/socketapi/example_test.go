@@ -17,13 +17,13 @@ func ExampleClient_Send() {
 		fmt.Println(err)
 		return
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	go func() {
 		conn, err := l.Accept()
 		if err != nil {
 			return
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		fmt.Printf("cloud reads %q\n", readMessage(conn))
 		_, _ = io.WriteString(conn, "[3,0]")
 	}()
@@ -32,11 +32,10 @@ func ExampleClient_Send() {
 		Address:     l.Addr().String(),
 		Credentials: socketapi.Credentials{DeviceKey: "ABCDWXYZ"},
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	_, err = client.Send(context.Background(), socketapi.Message{Data: "21.5", Topics: []string{"temperature"}})
 
-	var e *socketapi.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*socketapi.Error](err); ok {
 		fmt.Println(e.Verdict)
 		fmt.Println(err)
 	}

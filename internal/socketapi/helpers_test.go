@@ -45,7 +45,7 @@ func serveOn(t testing.TB, address string, handle func(conn *net.TCPConn, done <
 				return
 			}
 			wg.Go(func() {
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				handle(conn.(*net.TCPConn), done)
 			})
 		}

@@ -2,9 +2,9 @@ package socketapi
 
 import "golang.org/x/sys/windows"
 
-// hostUnreachable may come from a router, then about the address.
-const hostUnreachable = windows.WSAEHOSTUNREACH
+// errHostUnreachable may come from a router, then about the address.
+const errHostUnreachable = windows.WSAEHOSTUNREACH
 
 // noRouteErrors are the errors of connect for a host without a way to the
 // address. The constants of package syscall are not what Windows returns.
-var noRouteErrors = [...]error{windows.WSAENETUNREACH, hostUnreachable, windows.WSAENETDOWN, windows.WSAEADDRNOTAVAIL}
+var noRouteErrors = [...]error{windows.WSAENETUNREACH, errHostUnreachable, windows.WSAENETDOWN, windows.WSAEADDRNOTAVAIL}

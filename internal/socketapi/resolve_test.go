@@ -160,9 +160,9 @@ func TestNameGone(t *testing.T) {
 	n.clock.advance(2 * time.Hour)
 	n.delivers(dialA)
 	n.eventuallyAsked("ip4")
-	n.fails(socketapi.PhaseResolve)
+	_ = n.fails(socketapi.PhaseResolve)
 	require.Equal(t, []string{"ip6"}, n.dns.asked())
-	n.fails(socketapi.PhaseResolve)
+	_ = n.fails(socketapi.PhaseResolve)
 	require.Equal(t, []string{"ip4", "ip6"}, n.dns.asked(), "it may come back at any time")
 	n.dns.set(func() { n.dns.records["ip4"] = only(addrB) })
 	n.delivers(dialB)
@@ -184,9 +184,9 @@ func TestConnectFailureAndLookupFailure(t *testing.T) {
 	n := newNames(t, only(addrA), nil)
 	n.delivers(dialA)
 	n.net.set(addrA.String(), syscall.ETIMEDOUT)
-	n.fails(socketapi.PhaseConnect, dialA)
+	_ = n.fails(socketapi.PhaseConnect, dialA)
 	n.dns.set(func() { n.dns.err = errServerFailure })
-	n.fails(socketapi.PhaseConnect, dialA) // with the last good address
+	_ = n.fails(socketapi.PhaseConnect, dialA) // with the last good address
 	n.net.set(addrA.String(), nil)
 	n.delivers(dialA)
 }
@@ -219,8 +219,8 @@ func TestNoRouteKeepsAddress(t *testing.T) {
 	require.Empty(t, n.dns.asked())
 
 	n.net.set(addrA.String(), syscall.EHOSTUNREACH) // may come from a router beside the address
-	n.fails(socketapi.PhaseConnect, dialA)
-	n.fails(socketapi.PhaseConnect, dialA)
+	_ = n.fails(socketapi.PhaseConnect, dialA)
+	_ = n.fails(socketapi.PhaseConnect, dialA)
 	require.Equal(t, []string{"ip4"}, n.dns.asked())
 }
 
@@ -242,7 +242,7 @@ func TestIPv6WithoutIPv4(t *testing.T) {
 		n.delivers(dial6)
 		require.Equal(t, []string{"ip4", "ip6"}, n.dns.asked())
 		n.net.set(addr6.String(), syscall.ECONNREFUSED)
-		n.fails(socketapi.PhaseConnect, dial6)
+		_ = n.fails(socketapi.PhaseConnect, dial6)
 		n.dns.set(func() { n.dns.records["ip4"] = only(addrA) })
 		n.delivers(dialA)
 	})
@@ -277,7 +277,7 @@ func TestLookupErrors(t *testing.T) {
 	})
 	t.Run("other family only", func(t *testing.T) {
 		n := newNames(t, only(addr6), only(addrA)) // as from a careless resolver
-		n.fails(socketapi.PhaseResolve)
+		_ = n.fails(socketapi.PhaseResolve)
 	})
 	t.Run("no route to the name server", func(t *testing.T) {
 		n := newNames(t, nil, nil)

@@ -61,8 +61,8 @@ func AppendSMS(dst []byte, cred Credentials, s SMS) ([]byte, error) {
 	start := len(out)
 	breaks := false
 	for i := range len(s.Text) {
-		switch c := s.Text[i]; {
-		case c == '\n' || c == '\r': // the service has been seen to end at "\r\r" as well
+		switch c := s.Text[i]; c {
+		case '\n', '\r': // the service has been seen to end at "\r\r" as well
 			breaks = true
 		default:
 			if breaks && len(out) > start {
