@@ -34,7 +34,7 @@ type process struct {
 func startChild(t *testing.T, options string) *process {
 	t.Helper()
 	p := &process{t: t, file: filepath.Join(t.TempDir(), "written"), exited: make(chan error, 1)}
-	p.Cmd = exec.Command(os.Args[0]) //nolint:gosec // ourselves
+	p.Cmd = exec.Command(os.Args[0])
 	p.Env = append(os.Environ(), fmt.Sprintf("%s=[[outputs.recorder]]\nfile = %q\n%s", childEnv, p.file, options))
 	p.Stdout, p.Stderr = &p.out, &p.errs
 	var err error
@@ -131,7 +131,7 @@ func TestChildReadsBeforeConnect(t *testing.T) {
 		require.Fail(t, "the child does not read")
 	}
 	require.NoError(t, p.Process.Kill())
-	<-p.exited
+	require.Error(t, <-p.exited)
 }
 
 // TestChildOutlivesTelegraf kills the reader of the child's log and then the writer of its input, as kill -9 of
@@ -139,7 +139,7 @@ func TestChildReadsBeforeConnect(t *testing.T) {
 func TestChildOutlivesTelegraf(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "written")
-	c := exec.Command(os.Args[0]) //nolint:gosec // ourselves
+	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), fmt.Sprintf("%s=[[outputs.recorder]]\nfile = %q\nlog_level=\"debug\"", childEnv, file))
 	stdin, err := c.StdinPipe()
 	require.NoError(t, err)
@@ -167,8 +167,10 @@ func TestRunPipe(t *testing.T) {
 	require.NoError(t, err)
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
-	defer reader.Close()
-	defer writer.Close()
+	defer func() {
+		require.NoError(t, reader.Close())
+		require.NoError(t, writer.Close())
+	}()
 	ctx, cancel := context.WithCancel(t.Context())
 	var out, errs output
 	result := make(chan error)

@@ -156,8 +156,7 @@ func (d *decoder) option(e entry) (line int, err error) {
 		return 0, nil
 	}
 	line = e.line
-	var le *toml.LineError
-	if errors.As(err, &le) {
+	if le, ok := errors.AsType[*toml.LineError](err); ok {
 		line, err = le.Line, le.Err
 	}
 	var ve *valueError
@@ -185,7 +184,7 @@ func (d *decoder) locate(err error) error {
 }
 
 // elsewhere are options of Telegraf that users look for here, and what to do about them.
-var elsewhere = map[string]string{ //nolint:gochecknoglobals // a table
+var elsewhere = map[string]string{
 	"metric_buffer_limit": "want buffer_limit, which is in bytes",
 	"command":             "", "environment": "", "restart_delay": "", "data_format": "", "use_batch_format": "",
 	"alias": "", "name_override": "", "name_prefix": "", "name_suffix": "", "tags": "", "startup_error_behavior": "",

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	backoffMin = 30 * time.Second
-	backoffMax = 15 * time.Minute
+	firstBackoff = 30 * time.Second
+	lastBackoff = 15 * time.Minute
 	hintMax    = 24 * time.Hour // of a plugin's RetryAfter
 	// windowBatches bounds how many batches may be in flight when metrics at the front stay unsettled while later ones
 	// are settled.
@@ -309,7 +309,7 @@ func (d *dispatcher) fail(what string, err error, progress bool) {
 	if progress {
 		d.backoff = 0
 	}
-	d.backoff = min(max(backoffMin, 2*d.backoff), backoffMax)
+	d.backoff = min(max(firstBackoff, 2*d.backoff), lastBackoff)
 	wait := d.backoff
 	var hint interface{ RetryAfter() time.Duration }
 	if errors.As(err, &hint) {

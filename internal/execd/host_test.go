@@ -528,3 +528,37 @@ func TestDrops(t *testing.T) {
 		require.LessOrEqual(t, strings.Count(b.out.String(), "is full"), 4)
 	})
 }
+
+// BenchmarkHost moves metrics from an input to a plugin's Write: splitting, queueing, parsing, batches of 1000.
+func BenchmarkHost(b *testing.B) {
+	line := "cpu,cpu=cpu0,host=gateway-17 usage_user=1.25,usage_system=0.5,usage_idle=98.25,state=\"on line\" 1700000000000000000\n"
+	r := &recorder{}
+	cfg, err := Parse([]byte("[[outputs.recorder]]\nbuffer_limit = \"1TiB\""), "bench", pluginsWith(r))
+	require.NoError(b, err)
+	cfg.output = discard{}
+	b.SetBytes(int64(len(line)))
+	b.ReportAllocs()
+	b.ResetTimer()
+	h := newHost(cfg, queue.NewMemory(queue.Limits{Bytes: 1 << 40}), &buried{})
+	chunk := strings.Repeat(line, 4096/len(line))
+	reader, writer := io.Pipe()
+	done := make(chan error)
+	go func() { done <- h.run(b.Context(), reader) }()
+	for n := b.N; n > 0; n -= 4096 / len(line) {
+		// What is sent must not fall behind, so that the whole way is measured.
+		for h.queue.Len() > 10_000 {
+			time.Sleep(100 * time.Microsecond)
+		}
+		_, _ = io.WriteString(writer, chunk[:min(n, 4096/len(line))*len(line)])
+	}
+	_ = writer.Close()
+	require.NoError(b, <-done)
+	require.EqualValues(b, b.N, h.dispatch.delivered.Load())
+}
+
+type discard struct{}
+
+func (discard) SampleConfig() string          { return "" }
+func (discard) Connect() error                { return nil }
+func (discard) Close() error                  { return nil }
+func (discard) Write([]telegraf.Metric) error { return nil }

@@ -26,8 +26,10 @@ func capacity(t *testing.T, f *os.File) int {
 func TestShrinkPipe(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
-	defer r.Close()
-	defer w.Close()
+	defer func() {
+		require.NoError(t, r.Close())
+		require.NoError(t, w.Close())
+	}()
 	require.Greater(t, capacity(t, r), pipeSize)
 
 	// A pipe that already holds more shrinks as soon as it can.
@@ -44,7 +46,7 @@ func TestShrinkPipe(t *testing.T) {
 
 	file, err := os.CreateTemp(t.TempDir(), "")
 	require.NoError(t, err)
-	defer file.Close()
+	defer func() { require.NoError(t, file.Close()) }()
 	require.Error(t, shrinkPipe(file, pipeSize))
 	pipeShrinker(file)()
 	pipeShrinker(bytes.NewReader(nil))()
@@ -68,5 +70,5 @@ func TestChildStalled(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.LessOrEqual(t, n, pipeSize)
 	require.NoError(t, p.Process.Kill())
-	<-p.exited
+	require.Error(t, <-p.exited)
 }

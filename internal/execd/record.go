@@ -83,8 +83,7 @@ func isRecord(line []byte) bool {
 
 // recordError says what is wrong without the line number, which is always that of the one record.
 func recordError(err error) error {
-	var d *lineprotocol.DecodeError
-	if errors.As(err, &d) {
+	if d, ok := errors.AsType[*lineprotocol.DecodeError](err); ok {
 		return fmt.Errorf("no line protocol at byte %d: %w", d.Column, d.Err)
 	}
 	return fmt.Errorf("no line protocol: %w", err)

@@ -1,6 +1,9 @@
 package execd
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 const (
 	// MaxRecord is the size of the largest record that is taken in, in bytes without its line end.
@@ -95,9 +98,10 @@ func (s *Splitter) Finish() []byte {
 // compact moves the unfinished record to the front of the buffer.
 func (s *Splitter) compact() {
 	rest := s.buf[s.start:]
-	if cap(s.buf) > keepBuffer && len(rest) < keepBuffer/2 {
+	switch {
+	case cap(s.buf) > keepBuffer && len(rest) < keepBuffer/2:
 		s.buf = append([]byte(nil), rest...)
-	} else {
+	case s.start > 0:
 		s.buf = s.buf[:copy(s.buf, rest)]
 	}
 	s.pos -= s.start
@@ -184,8 +188,8 @@ func (s *Splitter) skip() {
 	last := skipFactor * s.max
 	if s.skipped < last {
 		limit = min(limit, s.start+last-s.skipped)
-	} else if s.state == inString || s.state == inStringEscape {
-		s.broken, s.state = true, inTime
+	} else {
+		s.violate() // no string any more: the next newline is the end
 	}
 	if s.scan(limit) {
 		s.next()
@@ -285,7 +289,7 @@ func (s *Splitter) noteNewline() {
 // appendRecord appends a record without its carriage return, unless nothing is left.
 func appendRecord(dst [][]byte, record []byte) [][]byte {
 	if record = bytes.TrimSuffix(record, []byte{'\r'}); len(record) > 0 {
-		dst = append(dst, record[:len(record):len(record)])
+		dst = append(dst, slices.Clip(record))
 	}
 	return dst
 }

@@ -75,6 +75,8 @@ var splitterCases = []struct {
 	{name: "oversized comment", max: 8, in: "# 1234567890\nb v=1\n", want: []string{"b v=1"}},
 	{name: "lost quote found at the maximum", max: 16, in: "a v=\"x\nb v=1\nc v=2\nd v=3\ne v=4\n",
 		want: []string{`a v="x`, "b v=1", "c v=2", "d v=3", "e v=4"}},
+	{name: "string far inside an oversized record", max: 8, in: "a " + strings.Repeat("v", 128) + "=\"x\nb v=1\n",
+		want: []string{"b v=1"}, oversized: 1},
 	{name: "endless string", max: 8, in: "a v=\"" + strings.Repeat("no metric\n", 20) + "b v=1\nc v=2\n",
 		want: []string{"b v=1", "c v=2"}, oversized: 8},
 }

@@ -84,7 +84,7 @@ type Size int64
 
 const wantSize = `a size such as "64MiB", "500kB" or 65536`
 
-var sizeUnits = []struct { //nolint:gochecknoglobals // a table
+var sizeUnits = []struct {
 	name  string
 	bytes int64
 }{

@@ -16,7 +16,7 @@ import (
 
 // Overhead is what a record costs in a queue beside its own bytes, in bytes. It is part of Bytes, so that a limit also
 // bounds a queue of very many very small records.
-const Overhead = 64
+const Overhead = 96
 
 // ErrClosed is returned by every call on a queue after Close.
 var ErrClosed = errors.New("queue is closed")
