@@ -106,7 +106,7 @@ func TestVerdictOfCode(t *testing.T) {
 	want := map[Code]Verdict{
 		CodeNone: Unknown, CodeOK: Delivered, CodeClosedEarly: Unknown, CodeInvalidMessage: Refused,
 		CodeInvalidAuth: RefusedCredentials, CodeInvalidPayload: Refused, CodeInvalidProtocol: Refused,
-		CodeInternal: NotDelivered, CodeInvalidMetadata: Refused, CodeInvalidTopic: Refused, 9: Unknown, 42: Unknown,
+		CodeInternal: Unknown, CodeInvalidMetadata: Refused, CodeInvalidTopic: Refused, 9: Unknown, 42: Unknown,
 	}
 	for code, v := range want {
 		require.Equal(t, v, code.verdict(), code.String())

@@ -74,7 +74,7 @@ func TestVerdicts(t *testing.T) {
 		{"code 3", answering("[3,0]"), one(socketapi.RefusedCredentials), 3, "code 3, credentials refused"},
 		{"code 4", answering("[4,0]"), one(socketapi.Refused), 4, "code 4"},
 		{"code 5", answering("[5,0]"), one(socketapi.Refused), 5, "code 5"},
-		{"code 6", answering("[6,0]"), one(socketapi.NotDelivered), 6, "code 6"},
+		{"code 6", answering("[6,0]"), one(socketapi.Unknown), 6, "code 6"},
 		{"code 7", answering("[7,0]"), one(socketapi.Refused), 7, "code 7"},
 		{"code 8", answering("[8,0]"), one(socketapi.Refused), 8, "code 8"},
 		{"code 9", answering("[9,0]"), one(socketapi.Unknown), 9, "unknown code 9"},

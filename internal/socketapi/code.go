@@ -53,10 +53,9 @@ func (c Code) verdict() Verdict {
 		return Refused
 	case CodeInvalidAuth:
 		return RefusedCredentials
-	case CodeInternal:
-		return NotDelivered
 	}
-	// CodeClosedEarly comes with "message might be fine", and a code that
-	// nobody has documented may mean anything.
+	// CodeClosedEarly comes with "message might be fine"; how far the cloud
+	// got before CodeInternal is not told, and a code that nobody has
+	// documented may mean anything.
 	return Unknown
 }
