@@ -14,8 +14,8 @@ import (
 
 const (
 	firstBackoff = 30 * time.Second
-	lastBackoff = 15 * time.Minute
-	hintMax    = 24 * time.Hour // of a plugin's RetryAfter
+	lastBackoff  = 15 * time.Minute
+	hintMax      = 24 * time.Hour // of a plugin's RetryAfter
 	// windowBatches bounds how many batches may be in flight when metrics at the front stay unsettled while later ones
 	// are settled.
 	windowBatches = 8
