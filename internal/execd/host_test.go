@@ -381,7 +381,8 @@ func TestConnectIsRetried(t *testing.T) {
 		require.Equal(t, 3, r.connects)
 		_, err := b.end()
 		require.NoError(t, err)
-		require.Contains(t, b.errs.String(), "cannot connect: no modem; 0 metrics wait for the next try in 30s")
+		require.Contains(t, b.errs.String(), " wait for the next try in 30s\n")
+		require.Contains(t, b.errs.String(), "cannot connect: no modem; ")
 	})
 }
 
