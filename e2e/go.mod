@@ -1,0 +1,16 @@
+module telegraf-hologram/e2e
+
+go 1.26.0
+
+require (
+	github.com/influxdata/line-protocol/v2 v2.2.1
+	github.com/influxdata/toml v0.0.0-20251106153700-c381e153d076
+	github.com/stretchr/testify v1.12.1
+	golang.org/x/sys v0.47.0
+)
+
+require (
+	github.com/kylelemons/godebug v1.1.0 // indirect
+	github.com/naoina/go-stringutil v0.1.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)

@@ -1,0 +1,120 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// TelegrafVersion is the release of Telegraf that is built.
+const TelegrafVersion = "v1.39.3"
+
+const (
+	telegrafModule = "github.com/influxdata/telegraf"
+	// telegrafSum is the checksum of the module, as go.sum would hold it. Telegraf
+	// is installed by its version and not required by this module, because that
+	// would put the more than 500 modules of all its plugins into go.mod. Its own
+	// go.mod pins them, and this pins its go.mod.
+	telegrafSum = "h1:SauZnzw7fZPkMNFq+GxazjPr7MyGl1/saEYxxKKvdyU="
+)
+
+// telegrafTags returns the build tags that select Telegraf's plugins. All of
+// Telegraf takes ten times as long to build and 3.4 GB of modules.
+func telegrafTags() []string {
+	return []string{
+		"custom",
+		"inputs.cpu", "inputs.disk", "inputs.diskio", "inputs.file", "inputs.mem", "inputs.mock",
+		"inputs.net", "inputs.processes", "inputs.swap", "inputs.system", "inputs.tail",
+		"outputs.execd", "outputs.file",
+		"parsers.influx", "serializers.influx",
+	}
+}
+
+// BuildTelegraf builds Telegraf with the plugins that are needed here, unless
+// cache holds it already, and returns the absolute path of its binary. The first time it
+// downloads about 80 MB of modules.
+func BuildTelegraf(ctx context.Context, cache string) (string, error) {
+	tags := strings.Join(telegrafTags(), ",")
+	cache, err := filepath.Abs(cache)
+	if err != nil {
+		return "", fmt.Errorf("cannot find the cache for Telegraf: %w", err)
+	}
+	key := sha256.Sum256([]byte(runtime.Version() + " " + telegrafSum + " " + tags))
+	binary := filepath.Join(cache, fmt.Sprintf("telegraf-%s-%s%s", TelegrafVersion, hex.EncodeToString(key[:6]), exeSuffix()))
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("cannot look for a built Telegraf: %w", err)
+	}
+
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", fmt.Errorf("cannot make the cache for Telegraf: %w", err)
+	}
+	// Built beside its place and then renamed: a build that is cut short leaves no
+	// half binary, and two builds at the same time do not meet.
+	dir, err := os.MkdirTemp(cache, "build-")
+	if err != nil {
+		return "", fmt.Errorf("cannot make a folder to build Telegraf in: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	cmd := exec.CommandContext(ctx, "go", "install", "-trimpath", "-tags", tags,
+		"-ldflags", "-s -w -X "+telegrafModule+"/internal.Version="+strings.TrimPrefix(TelegrafVersion, "v"),
+		telegrafModule+"/cmd/telegraf@"+TelegrafVersion)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
+	if err := runQuietly(cmd); err != nil {
+		return "", fmt.Errorf("cannot build Telegraf %s: %w", TelegrafVersion, err)
+	}
+	built := filepath.Join(dir, "telegraf"+exeSuffix())
+	info, err := buildinfo.ReadFile(built)
+	if err != nil {
+		return "", fmt.Errorf("cannot read what was built as Telegraf: %w", err)
+	}
+	if info.Main.Sum != telegrafSum {
+		return "", fmt.Errorf("the checksum of Telegraf %s is %s, not %s", TelegrafVersion, info.Main.Sum, telegrafSum)
+	}
+	if err := os.Rename(built, binary); err != nil {
+		return "", fmt.Errorf("cannot keep the built Telegraf: %w", err)
+	}
+	return binary, nil
+}
+
+// BuildHologram builds our binary from the module in root into dir, as it is
+// shipped, and returns its path.
+func BuildHologram(ctx context.Context, root, dir string) (string, error) {
+	binary := filepath.Join(dir, "telegraf-hologram"+exeSuffix())
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if err := runQuietly(cmd); err != nil {
+		return "", fmt.Errorf("cannot build telegraf-hologram: %w", err)
+	}
+	return binary, nil
+}
+
+// runQuietly runs cmd; its output is part of the error, if there is one.
+func runQuietly(cmd *exec.Cmd) error {
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(output))
+	}
+	return nil
+}
+
+func exeSuffix() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}

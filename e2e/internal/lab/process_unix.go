@@ -1,0 +1,13 @@
+//go:build unix
+
+package lab
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+func interrupt(p *os.Process) error { return p.Signal(syscall.SIGTERM) }
+
+func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
