@@ -1,0 +1,56 @@
+package hologram
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+
+	"telegraf-hologram/internal/socketapi"
+)
+
+// A name that is no legal topic becomes what of it is legal, cut to length,
+// "/-" and nine characters of the name's hash. Names that look like the result
+// are mapped as well, so that a mapped name never meets one that is itself.
+const (
+	hashMark  = "/-"
+	hashChars = 9
+	hashLen   = len(hashMark) + hashChars
+)
+
+var hashEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
+
+// topic returns the topic of a measurement name.
+func topic(prefix, name string) string {
+	full := prefix + name
+	if name != "" && socketapi.ValidTopic(full) == nil && !looksMapped(full) {
+		return full
+	}
+	sum := sha256.Sum256([]byte(full))
+	hash := strings.ToLower(hashEncoding.EncodeToString(sum[:]))[:hashChars]
+
+	var legal strings.Builder
+	for i := range len(full) {
+		if c := full[i]; socketapi.ValidTopic("a"+string(rune(c))) == nil && c < 0x80 {
+			legal.WriteByte(c)
+		} else if legal.Len() > 0 {
+			legal.WriteByte('_')
+		}
+		if legal.Len() == socketapi.MaxTopicLen-hashLen {
+			break
+		}
+	}
+	return strings.TrimLeft(legal.String(), "_") + hashMark + hash
+}
+
+func looksMapped(s string) bool {
+	at := len(s) - hashLen
+	if at < 0 || s[at:at+len(hashMark)] != hashMark {
+		return false
+	}
+	for i := at + len(hashMark); i < len(s); i++ {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'v') {
+			return false
+		}
+	}
+	return true
+}
