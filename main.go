@@ -182,7 +182,9 @@ func encode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	h := hologram.New()
 	batch := execd.DefaultOptions().MetricBatchSize
 	fs.StringVar(&h.DeviceKey, "key", "00000000", "device `key`, eight characters")
-	fs.TextVar(&h.MessageSize, "max-message-size", h.MessageSize, "`bytes` of a message at most")
+	fs.Func("max-message-size", fmt.Sprintf("`bytes` of a message at most (default %d)", h.MessageSize), func(s string) error {
+		return h.MessageSize.UnmarshalText([]byte(s))
+	})
 	fs.StringVar(&h.DataFormat, "data-format", h.DataFormat, "`format` of the data: compact, influx or json")
 	fs.StringVar(&h.FieldNames, "field-names", h.FieldNames, "`names` of the fields: short or full")
 	fs.StringVar(&h.Topics, "topics", h.Topics, "which metrics share a message: `batch` or measurement")
