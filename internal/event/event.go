@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strings"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/internal/payload"
+	"telegraf-hologram/internal/socketapi"
 )
 
 // Event is what one text carried.
@@ -37,9 +37,16 @@ const maxNesting = 3
 // of line protocol. It fails when there is anything in it that it cannot read.
 func Decode(text string) (Event, error) { return decode(text, 0) }
 
-// sms matches a Socket API SMS: S, eight characters of credentials, the number
-// and the text.
-var sms = regexp.MustCompile(`^S.{8}\+[0-9]{7,15} `)
+// cutSMS returns the text of a Socket API SMS: S, eight characters of
+// credentials, + and the number, a space and the text.
+func cutSMS(message string) (text string, ok bool) {
+	const head = len("SABCDWXYZ")
+	if len(message) < head || message[0] != 'S' {
+		return "", false
+	}
+	number, text, ok := strings.Cut(message[head:], " ")
+	return text, ok && socketapi.ValidNumber(number) == nil
+}
 
 func decode(text string, depth int) (Event, error) {
 	switch {
@@ -51,8 +58,9 @@ func decode(text string, depth int) (Event, error) {
 		return Event{Metrics: b.Metrics, Payload: &b}, nil
 	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["):
 		return decodeJSON(text, depth)
-	case sms.MatchString(text):
-		return decode(text[len(sms.FindString(text)):], depth)
+	}
+	if body, ok := cutSMS(text); ok && depth == 0 {
+		return decode(body, depth+1)
 	}
 	metrics, err := decodeLines(text)
 	return Event{Metrics: metrics}, err

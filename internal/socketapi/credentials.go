@@ -3,7 +3,6 @@ package socketapi
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 )
 
 // Lengths of the credentials in characters, each of which is one byte.
@@ -75,8 +74,5 @@ func (Credentials) GoString() string { return redacted }
 // Format makes every verb of package fmt print the same as String.
 func (Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// LogValue hides the credentials from log/slog.
-func (Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText hides the credentials from encoders such as encoding/json.
+// MarshalText hides the credentials from encoders such as encoding/json and log/slog's.
 func (Credentials) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -1,15 +1,16 @@
 package hologram
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
+	"hash/fnv"
+	"strconv"
 	"strings"
 
 	"telegraf-hologram/internal/socketapi"
 )
 
 // A name that is no legal topic becomes what of it is legal, cut to length,
-// "/-" and nine characters of the name's hash. Names that look like the result
+// "/-" and nine characters of the name's hash (the low 45 bits of 64-bit FNV-1a
+// in digits to base 32, 0 to 9 and a to v). Names that look like the result
 // are mapped as well, so that a mapped name never meets one that is itself.
 const (
 	hashMark  = "/-"
@@ -17,16 +18,17 @@ const (
 	hashLen   = len(hashMark) + hashChars
 )
 
-var hashEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
-
 // topic returns the topic of a measurement name.
 func topic(prefix, name string) string {
 	full := prefix + name
 	if name != "" && socketapi.ValidTopic(full) == nil && !looksMapped(full) {
 		return full
 	}
-	sum := sha256.Sum256([]byte(full))
-	hash := strings.ToLower(hashEncoding.EncodeToString(sum[:]))[:hashChars]
+	h := fnv.New64a()
+	h.Write([]byte(full))
+	const bits = 5 * hashChars
+	// A leading one bit keeps the leading zeros.
+	hash := strconv.FormatUint(h.Sum64()&(1<<bits-1)|1<<bits, 32)[1:]
 
 	var legal strings.Builder
 	for i := range len(full) {
