@@ -8,8 +8,11 @@ cd "$(dirname "$0")/.."
 
 count=0
 failed=
-for package in $("$go" list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do
-	for name in $("$go" test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
+# Into variables first: what fails in the list of a for loop would go unnoticed.
+packages=$("$go" list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
+for package in $packages; do
+	names=$("$go" test -list '^Fuzz' "$package")
+	for name in $(echo "$names" | sed -n '/^Fuzz/p'); do
 		count=$((count + 1))
 		echo "=== $name $package"
 		"$go" test -run '^$' -fuzz "^$name\$" -fuzztime "$fuzztime" "$package" || failed="$failed $package.$name"

@@ -81,7 +81,7 @@ func main() {
 }
 
 func demo(ctx context.Context, out io.Writer, binary, cache string, d time.Duration) error {
-	fmt.Fprintf(out, "Telegraf %s: built from source, once (about 80 MB of modules the first time) ...\n", lab.TelegrafVersion)
+	fmt.Fprintf(out, "Telegraf %s: the first time it is built from source, with about 80 MB of modules ...\n", lab.TelegrafVersion)
 	start := time.Now()
 	telegraf, err := lab.BuildTelegraf(ctx, cache)
 	if err != nil {
