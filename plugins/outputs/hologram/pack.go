@@ -26,8 +26,9 @@ type packer struct {
 	precision   time.Duration
 
 	mapped  map[string]string // topics by measurement name, for names that were seen
-	perMsg  float64           // metrics in the last full message, 0 before there was one
-	encoded int               // metrics encoded so far, of which trying is a part
+	last    int               // metrics in the last full message, 0 before there was one
+	slope   float64           // bytes that one more metric took there, 0 where not known
+	encoded int               // metrics encoded so far, tries included
 }
 
 // message is a message before the credentials are put to it.
@@ -103,22 +104,25 @@ func (e *sizeError) Error() string {
 	return fmt.Sprintf("alone it makes a message of %d bytes, and max_message_size is %d", e.size, e.limit)
 }
 
+// probe is what was found out about a number of metrics.
+type probe struct {
+	n    int
+	size int // of the message; 0 where it is not known
+}
+
 // fill returns the message that takes as many metrics as fit, beginning with
 // the one at index from, and their number. It encodes a handful of times: the
-// message before says about how many fit, and between a number that fits and
-// one that does not the size is nearly a straight line.
+// message before tells about how many fit and what one more costs, and between
+// a number that fits and one that does not the size is nearly a straight line.
 func (p *packer) fill(topics []string, from int, seq payload.Sequence) (message, int, error) {
-	type probe struct{ n, size int }
 	rest := len(topics) - from
 	var best message
-	fits := probe{0, 0}
-	over := probe{rest + 1, math.MaxInt}
-	guess := rest
-	if p.perMsg > 0 {
-		guess = int(p.perMsg)
-	} else if rest > firstGuess {
-		guess = firstGuess
+	fits, over := probe{}, probe{n: rest + 1}
+	guess := min(rest, firstGuess)
+	if p.last > 0 {
+		guess = p.last
 	}
+	var first probe
 	for {
 		guess = min(max(guess, fits.n+1), over.n-1)
 		m, err := p.message(topics, from, from+guess, seq)
@@ -130,19 +134,22 @@ func (p *packer) fill(topics []string, from int, seq payload.Sequence) (message,
 				err = &sizeError{m.size, p.limit}
 			}
 			return message{}, 0, err
-		case err == nil:
-			over = probe{guess, m.size}
 		default:
-			// Beyond what one payload can hold, which is beyond any message.
-			over = probe{guess, math.MaxInt}
+			// An error is a number beyond what one payload can hold.
+			over = probe{guess, m.size}
+		}
+		if first.n == 0 {
+			first = probe{guess, m.size}
+		} else if d := guess - first.n; (d < -1 || d > 1) && first.size > 0 && m.size > 0 {
+			p.slope = float64(m.size-first.size) / float64(d)
 		}
 		if fits.n+1 == over.n {
 			break
 		}
-		guess = p.next(fits.n, fits.size, over.n, over.size)
+		guess = p.next(fits, over)
 	}
 	if fits.n < rest {
-		p.perMsg = float64(fits.n)
+		p.last = fits.n
 	}
 	return best, fits.n, nil
 }
@@ -151,26 +158,25 @@ func (p *packer) fill(topics []string, from int, seq payload.Sequence) (message,
 const firstGuess = 64
 
 // next returns how many metrics to try between a number that fits and one that
-// does not, whose size may be unknown.
-func (p *packer) next(n, size, overN, overSize int) int {
-	if n == 0 {
-		// Sizes have a constant part, so that the straight line through zero
-		// guesses low; that costs a step, not a message.
-		if overSize == math.MaxInt {
-			return overN / 2
+// does not; either may be at the end of what there is, with no size known.
+func (p *packer) next(fits, over probe) int {
+	switch {
+	case fits.n > 0 && over.size > 0:
+		return fits.n + (p.limit-fits.size)*(over.n-fits.n)/max(over.size-fits.size, 1)
+	case over.size > 0:
+		slope := p.slope
+		if slope <= 0 {
+			slope = float64(over.size) / float64(over.n)
 		}
-		return int(float64(overN) * float64(p.limit) / float64(overSize))
-	}
-	if overSize == math.MaxInt {
-		// Only how much a metric takes on average is known. A little more than
-		// that fits, as what has been said need not be said again.
-		if more := float64(n) * float64(p.limit) / float64(size); int(more) > n {
-			return int(more)
+		return over.n - int(math.Ceil(float64(over.size-p.limit)/slope))
+	case fits.n > 0:
+		slope := p.slope
+		if slope <= 0 {
+			slope = float64(fits.size) / float64(fits.n)
 		}
-		return n + 1
+		return fits.n + int(float64(p.limit-fits.size)/slope)
 	}
-	per := float64(overSize-size) / float64(overN-n)
-	return n + int(float64(p.limit-size)/per)
+	return over.n / 2
 }
 
 // message encodes a range.
