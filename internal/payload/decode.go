@@ -749,7 +749,7 @@ func (d *decoder) list() ([]string, error) {
 }
 
 func unescape(b []byte) (string, error) {
-	if len(b) == 2 && b[1] == escapedEmpty {
+	if len(b) == 2 && b[0] == textEscape && b[1] == escapedEmpty {
 		return "", nil
 	}
 	var s strings.Builder

@@ -1,0 +1,11 @@
+//go:build race
+
+package payload
+
+import "time"
+
+// What is tried less of where everything is ten times as slow.
+const (
+	damageShare = 16
+	hostileTime = 20 * time.Second
+)
