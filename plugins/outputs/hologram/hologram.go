@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,8 +128,8 @@ func (h *Hologram) Init() error {
 	if err := h.checkCredentials(); err != nil {
 		return err
 	}
-	if err := (&socketapi.Client{Address: h.Address, Credentials: placeholder}).Validate(); err != nil {
-		return &execd.OptionError{Option: "address", Value: h.Address, Problem: err.Error(), Want: `host and port such as "` + socketapi.DefaultAddress + `"`}
+	if err := h.checkAddress(); err != nil {
+		return err
 	}
 	switch h.FieldNames {
 	case namesShort:
@@ -177,7 +179,35 @@ func (h *Hologram) Init() error {
 var placeholder = socketapi.Credentials{DeviceKey: "00000000"}
 
 func unknownValue(option, value string, valid ...string) error {
-	return &execd.OptionError{Option: option, Value: value, Problem: "is not a known value", Want: `"` + strings.Join(valid, `" or "`) + `"`}
+	return &execd.OptionError{Option: option, Value: value, Problem: "is unknown", Want: `one of "` + strings.Join(valid, `", "`) + `"`}
+}
+
+func (h *Hologram) checkAddress() error {
+	host, port, err := net.SplitHostPort(h.Address)
+	number, portErr := strconv.ParseUint(port, 10, 16)
+	problem := ""
+	switch {
+	case h.Address == "":
+		problem = "is empty"
+	case strings.Contains(h.Address, "/"):
+		problem = "has more than host and port"
+	case err != nil && strings.Count(h.Address, ":") > 1:
+		problem = "has too many colons (an IPv6 address needs brackets)"
+	case err != nil:
+		problem = "has no port"
+	case host == "":
+		problem = "has no host"
+	case portErr != nil || number == 0:
+		problem = "has a port that is no number from 1 to 65535"
+	default:
+		if err := (&socketapi.Client{Address: h.Address, Credentials: placeholder}).Validate(); err != nil {
+			problem = err.Error()
+		}
+	}
+	if problem == "" {
+		return nil
+	}
+	return &execd.OptionError{Option: "address", Value: h.Address, Problem: problem, Want: `host and port such as "` + socketapi.DefaultAddress + `"`}
 }
 
 func (h *Hologram) checkCredentials() error {
@@ -185,9 +215,13 @@ func (h *Hologram) checkCredentials() error {
 	source := h.SourceID != "" || h.SourceIDFile != "" || h.SourceKey != "" || h.SourceKeyFile != ""
 	switch {
 	case key && source:
-		return &execd.OptionError{Option: "device_key", Problem: "is given together with source_id or source_key", Want: "one kind of credentials"}
+		option := "device_key"
+		if h.DeviceKey == "" {
+			option = "device_key_file"
+		}
+		return &execd.OptionError{Option: option, Problem: "is given together with a Source ID or Source Key", Want: "one kind of credentials"}
 	case !key && !source:
-		return &execd.OptionError{Option: "device_key", Problem: "is missing", Want: "device_key, device_key_file, or source_id with source_key"}
+		return &execd.OptionError{Option: "device_key", Problem: "is missing or empty", Want: "device_key, device_key_file, or source_id with source_key"}
 	case h.DeviceKey != "" && h.DeviceKeyFile != "":
 		return &execd.OptionError{Option: "device_key_file", Value: h.DeviceKeyFile, Problem: "is given together with device_key", Want: "one of the two"}
 	case h.SourceID != "" && h.SourceIDFile != "":
@@ -195,26 +229,30 @@ func (h *Hologram) checkCredentials() error {
 	case h.SourceKey != "" && h.SourceKeyFile != "":
 		return &execd.OptionError{Option: "source_key_file", Value: h.SourceKeyFile, Problem: "is given together with source_key", Want: "one of the two"}
 	case source && h.SourceID == "" && h.SourceIDFile == "":
-		return &execd.OptionError{Option: "source_id", Problem: "is missing beside source_key", Want: "the four characters of the Source ID"}
+		return &execd.OptionError{Option: "source_id", Problem: "is missing or empty beside source_key", Want: "the four characters of the Source ID"}
 	case source && h.SourceKey == "" && h.SourceKeyFile == "":
-		return &execd.OptionError{Option: "source_key", Problem: "is missing beside source_id", Want: "the four characters of the Source Key"}
+		return &execd.OptionError{Option: "source_key", Problem: "is missing or empty beside source_id", Want: "the four characters of the Source Key"}
 	}
 	// What is given in the file itself can be checked now; placeholders stand
 	// in for what comes from elsewhere.
 	for _, c := range []struct {
-		option, value string
-		credentials   socketapi.Credentials
-		want          string
+		option, name, value string
+		credentials         socketapi.Credentials
+		want                string
 	}{
-		{"device_key", h.DeviceKey, socketapi.Credentials{DeviceKey: h.DeviceKey}, "the eight characters of the device key"},
-		{"source_id", h.SourceID, socketapi.Credentials{SourceID: h.SourceID, SourceKey: "0000"}, "the four characters of the Source ID"},
-		{"source_key", h.SourceKey, socketapi.Credentials{SourceID: "0000", SourceKey: h.SourceKey}, "the four characters of the Source Key"},
+		{"device_key", "device key", h.DeviceKey, socketapi.Credentials{DeviceKey: h.DeviceKey}, "the eight characters of the device key"},
+		{"source_id", "source ID", h.SourceID, socketapi.Credentials{SourceID: h.SourceID, SourceKey: "0000"}, "the four characters of the Source ID"},
+		{"source_key", "source key", h.SourceKey, socketapi.Credentials{SourceID: "0000", SourceKey: h.SourceKey}, "the four characters of the Source Key"},
 	} {
 		if c.value == "" {
 			continue
 		}
 		if err := c.credentials.Validate(); err != nil {
-			return &execd.OptionError{Option: c.option, Value: c.value, Problem: err.Error(), Want: c.want}
+			problem := strings.TrimLeft(strings.TrimPrefix(err.Error(), c.name), ": ")
+			if strings.HasPrefix(c.value, "$") {
+				c.want += `, or "${NAME}" to take them from the environment`
+			}
+			return &execd.OptionError{Option: c.option, Value: c.value, Problem: problem, Want: c.want}
 		}
 	}
 	return nil
@@ -229,21 +267,36 @@ func (h *Hologram) checkTopics() error {
 	}
 	const legal = "letters, digits, -, _ and /, not starting with _"
 	for _, t := range h.ExtraTopics {
-		if err := socketapi.ValidTopic(t); err != nil {
-			return &execd.OptionError{Option: "extra_topics", Value: t, Problem: err.Error(), Want: fmt.Sprintf("1 to %d characters of %s", socketapi.MaxTopicLen, legal)}
+		if problem := topicProblem(t, socketapi.MaxTopicLen); problem != "" {
+			return &execd.OptionError{
+				Option: "extra_topics", Value: t, Problem: strconv.Quote(t) + " " + problem,
+				Want: fmt.Sprintf("1 to %d characters of %s", socketapi.MaxTopicLen, legal),
+			}
 		}
 	}
 	if h.TopicPrefix == "" {
 		return nil
 	}
-	if err := socketapi.ValidTopic(h.TopicPrefix); err != nil || len(h.TopicPrefix) > maxTopicPrefix {
-		problem := fmt.Sprintf("is longer than %d characters", maxTopicPrefix)
-		if err != nil {
-			problem = err.Error()
-		}
+	if problem := topicProblem(h.TopicPrefix, maxTopicPrefix); problem != "" {
 		return &execd.OptionError{Option: "topic_prefix", Value: h.TopicPrefix, Problem: problem, Want: fmt.Sprintf("at most %d characters of %s", maxTopicPrefix, legal)}
 	}
 	return nil
+}
+
+// topicProblem says why a text of at most so many characters is no topic, or
+// nothing if it is one.
+func topicProblem(s string, longest int) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > longest:
+		return fmt.Sprintf("is longer than %d characters", longest)
+	case s[0] == '_':
+		return "starts with _, as only the cloud's own topics may"
+	case socketapi.ValidTopic(s) != nil:
+		return "has a character that no topic may have"
+	}
+	return ""
 }
 
 func (h *Hologram) checkFormat() error {
