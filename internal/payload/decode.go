@@ -151,7 +151,7 @@ func (d *decoder) metrics() ([]telegraf.Metric, error) {
 	out := make([]telegraf.Metric, n)
 	for i, s := range rowSeries {
 		g := &gs[series[s].group]
-		g.rows = append(g.rows, int32(i)) //nolint:gosec // at most MaxMetrics
+		g.rows = append(g.rows, int32(i)) // at most MaxMetrics
 	}
 	for i := range gs {
 		if err := d.group(&gs[i], series, rowSeries, times, unit, out); err != nil {
@@ -231,14 +231,14 @@ func (d *decoder) series(gs []decodedGroup, n int) ([]decodedSeries, error) {
 			return nil, errCoding
 		}
 		for i, g := range of {
-			series[i].group = int(g) //nolint:gosec // below len(gs)
+			series[i].group = int(g) // below len(gs)
 		}
 	}
 	// The members of every group, in order.
 	members := make([][]int32, len(gs))
 	for i := range series {
 		g := series[i].group
-		members[g] = append(members[g], int32(i)) //nolint:gosec // at most MaxMetrics
+		members[g] = append(members[g], int32(i)) // at most MaxMetrics
 	}
 	for g := range gs {
 		if err := d.tags(&gs[g], members[g], series); err != nil {
@@ -315,7 +315,7 @@ func (p *presenceSets) count(column int) int {
 // row returns the i-th row that has the column.
 func (p *presenceSets) row(column, i int) int32 {
 	if !p.sparse {
-		return int32(i) //nolint:gosec // at most MaxMetrics
+		return int32(i) // at most MaxMetrics
 	}
 	return p.members[column][i]
 }
@@ -344,7 +344,7 @@ func (d *decoder) presence(sparse bool, columns, n int, series []int32, nseries 
 	weights := make([]int32, count)
 	for i := range weights {
 		for _, b := range data[i*size : (i+1)*size] {
-			weights[i] += int32(bits.OnesCount8(b)) //nolint:gosec // at most 8
+			weights[i] += int32(bits.OnesCount8(b)) // at most 8
 		}
 	}
 	p.widths = make([]int32, n)
@@ -365,7 +365,7 @@ func (d *decoder) presence(sparse bool, columns, n int, series []int32, nseries 
 				if c >= columns {
 					return p, errCoding
 				}
-				sets[i] = append(sets[i], int32(c)) //nolint:gosec // at most MaxValues
+				sets[i] = append(sets[i], int32(c)) // at most MaxValues
 			}
 		}
 	}
@@ -385,7 +385,7 @@ func (d *decoder) presence(sparse bool, columns, n int, series []int32, nseries 
 	}
 	for i, x := range indices {
 		for _, c := range sets[x] {
-			p.members[c] = append(p.members[c], int32(i)) //nolint:gosec // at most MaxMetrics
+			p.members[c] = append(p.members[c], int32(i)) // at most MaxMetrics
 		}
 	}
 	return p, nil
@@ -399,7 +399,7 @@ func (d *decoder) rowSeries(n, nseries int, sequence bool) ([]int32, error) {
 	series := make([]int32, n)
 	if sequence {
 		for i := range series {
-			series[i] = int32(i) //nolint:gosec // at most MaxMetrics
+			series[i] = int32(i) // at most MaxMetrics
 		}
 		return series, nil
 	}
@@ -412,7 +412,7 @@ func (d *decoder) rowSeries(n, nseries int, sequence bool) ([]int32, error) {
 		if c > uint64(nseries) {
 			return nil, errCoding
 		}
-		s := int32(c) - 1 //nolint:gosec // at most MaxMetrics
+		s := int32(c) - 1 // at most MaxMetrics
 		if c == 0 {
 			s = order.expected()
 		}
@@ -482,7 +482,7 @@ func (d *decoder) group(g *decodedGroup, series []decodedSeries, rowSeries []int
 		}
 		err := d.column(g.kinds[c], in, len(series), func(i int, v any) {
 			r := has.row(c, i)
-			fields[r] = append(fields[r], decodedField{int32(c), v}) //nolint:gosec // at most MaxValues
+			fields[r] = append(fields[r], decodedField{int32(c), v}) // at most MaxValues
 		})
 		if err != nil {
 			return err
@@ -492,8 +492,8 @@ func (d *decoder) group(g *decodedGroup, series []decodedSeries, rowSeries []int
 		if g.twins && !distinctNames(g.columns, fields[i]) {
 			return errTwice
 		}
-		ns := times[r] * uint64(unitNanos[unit]) //nolint:gosec // positive
-		t := time.Unix(0, int64(ns)+epoch)       //nolint:gosec // two's complement is meant
+		ns := times[r] * uint64(unitNanos[unit]) // positive
+		t := time.Unix(0, int64(ns)+epoch)       // two's complement is meant
 		out[r] = newMetric(g, &series[local[i]], fields[i], t)
 	}
 	return nil
@@ -556,7 +556,7 @@ func (d *decoder) column(kind byte, series []int32, nseries int, set func(int, a
 	case k < kindUint:
 		values, err := d.ints(intCoding(kind), n, series, nseries)
 		for i, v := range values {
-			set(i, int64(v)) //nolint:gosec // two's complement is meant
+			set(i, int64(v)) // two's complement is meant
 		}
 		return err
 	case k < kindDecimal:
@@ -590,7 +590,7 @@ func (d *decoder) column(kind byte, series []int32, nseries int, set func(int, a
 
 func (d *decoder) floats(kind, n int, series []int32, nseries int) ([]uint64, error) {
 	if kind >= kindRaw {
-		return d.raw(predictZero+predictor(kind-kindRaw), n, series, nseries) //nolint:gosec // below 3
+		return d.raw(predictZero+predictor(kind-kindRaw), n, series, nseries) // below 3
 	}
 	var dec decimal
 	coding := kind - kindDecimal
@@ -608,7 +608,7 @@ func (d *decoder) floats(kind, n int, series []int32, nseries int) ([]uint64, er
 		dec.exponent = coding / decimalCodings
 		coding %= decimalCodings
 	}
-	p := predictor(coding / decimalPredictors) //nolint:gosec // below predictors
+	p := predictor(coding / decimalPredictors) // below predictors
 	if dec.exception {
 		if p == predictNone || coding&decimalConstant != 0 {
 			return nil, errCoding
@@ -640,7 +640,7 @@ func (d *decoder) bools(kind, n int, series []int32, nseries int, set func(int, 
 	h := &d.history
 	h.start(max(nseries, 1))
 	for i := range n {
-		v := uint64(bit(data, i)) //nolint:gosec // 0 or 1
+		v := uint64(bit(data, i)) // 0 or 1
 		if kind == kindBitsSeries {
 			v ^= h.predict(predictSeries, series[i])
 			h.add(series[i], v)
@@ -697,10 +697,10 @@ func (d *decoder) count(limit int) (int, error) {
 	if v == 0 {
 		return 0, errCoding
 	}
-	if v > uint64(limit) { //nolint:gosec // positive
+	if v > uint64(limit) { // positive
 		return 0, fmt.Errorf("%d where at most %d can be: %w", v, limit, ErrTooLarge)
 	}
-	return int(v), nil //nolint:gosec // at most limit
+	return int(v), nil // at most limit
 }
 
 // textOrEnd reads a string, or the end of a list.

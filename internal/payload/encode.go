@@ -116,7 +116,7 @@ func (e *Encoder) appendContent(dst []byte, from, to int) ([]byte, error) {
 	}
 
 	unit := timeUnit(rows)
-	head := byte(unit) //nolint:gosec // 0 to maxUnit
+	head := byte(unit) // 0 to maxUnit
 	if len(s.groups) == 1 {
 		head |= headOne
 	}
@@ -186,16 +186,16 @@ func (e *Encoder) collect(rows []row) {
 				s.groups = append(s.groups, group{})
 			}
 			s.groups[len(s.groups)-1].measurement = e.measurements[r.measurement]
-			s.groupOf[r.measurement] = int32(len(s.groups)) //nolint:gosec // at most MaxMetrics
+			s.groupOf[r.measurement] = int32(len(s.groups)) // at most MaxMetrics
 		}
 		g := &s.groups[s.groupOf[r.measurement]-1]
 		if s.seriesOf[r.series] == 0 {
-			g.series = append(g.series, int32(len(s.series))) //nolint:gosec // at most MaxMetrics
+			g.series = append(g.series, int32(len(s.series))) // at most MaxMetrics
 			s.series = append(s.series, r.series)
-			s.seriesOf[r.series] = int32(len(s.series)) //nolint:gosec // at most MaxMetrics
+			s.seriesOf[r.series] = int32(len(s.series)) // at most MaxMetrics
 		}
 		s.rowSeries = append(s.rowSeries, s.seriesOf[r.series]-1)
-		g.rows = append(g.rows, int32(i)) //nolint:gosec // at most MaxMetrics
+		g.rows = append(g.rows, int32(i)) // at most MaxMetrics
 	}
 	for i := range s.groups {
 		e.collectKeys(&s.groups[i], rows)
@@ -300,7 +300,7 @@ var unitNanos = [maxUnit + 1]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e
 // timeIn returns the time since epoch in units; it wraps where the unit is one
 // nanosecond.
 func timeIn(t int64, unit int) uint64 {
-	return uint64((t - epoch) / unitNanos[unit]) //nolint:gosec // two's complement is meant
+	return uint64((t - epoch) / unitNanos[unit]) // two's complement is meant
 }
 
 func (e *Encoder) appendSchema(dst []byte, g *group) []byte {
@@ -346,7 +346,7 @@ func (e *Encoder) appendTags(dst []byte, g *group) []byte {
 	if g.sparseTags {
 		s.columnOrder = zeroed(s.columnOrder, len(g.measurement.tags))
 		for i, t := range g.tags {
-			s.columnOrder[t] = int32(i) //nolint:gosec // bounded by MaxValues
+			s.columnOrder[t] = int32(i) // bounded by MaxValues
 		}
 		p := newPresence(len(g.tags))
 		for _, l := range g.series {
@@ -394,7 +394,7 @@ func (s *scratch) appendSeriesColumn(dst []byte) []byte {
 	for _, r := range s.rowSeries {
 		code := uint64(0)
 		if order.expected() != r {
-			code = uint64(r) + 1 //nolint:gosec // not negative
+			code = uint64(r) + 1 // not negative
 		}
 		order.add(r)
 		s.codes = append(s.codes, code)
@@ -432,7 +432,7 @@ func (e *Encoder) encodeColumns(g *group, rows []row) {
 	if g.sparse {
 		s.columnOrder = zeroed(s.columnOrder, len(m.columns))
 		for i, c := range g.columns {
-			s.columnOrder[c] = int32(i) //nolint:gosec // bounded by MaxValues
+			s.columnOrder[c] = int32(i) // bounded by MaxValues
 		}
 		p := newPresence(len(g.columns))
 		series := make([]int32, 0, len(g.rows))
@@ -479,7 +479,7 @@ func (e *Encoder) encodeColumns(g *group, rows []row) {
 		}
 		var kind int
 		kind, g.data = e.appendColumn(g.data, m.columns[c].typ, values[c], in, nseries)
-		g.kinds = append(g.kinds, byte(kind)) //nolint:gosec // below kinds
+		g.kinds = append(g.kinds, byte(kind)) // below kinds
 	}
 }
 
@@ -565,7 +565,7 @@ func (h *history) appendBools(dst []byte, values []uint64, series []int32, nseri
 	trues, changes := 0, 0
 	h.start(max(nseries, 1))
 	for i, v := range values {
-		trues += int(v) //nolint:gosec // 0 or 1
+		trues += int(v) // 0 or 1
 		changes += int(v ^ h.predict(predictSeries, series[i]))
 		h.add(series[i], v)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"telegraf-hologram/internal/payload/deflate"
 	"telegraf-hologram/internal/payload/dictionary"
 )
 
@@ -20,36 +21,30 @@ const (
 
 // entropy compresses and reuses its memory.
 type entropy struct {
-	dict   []byte
-	writer *flate.Writer
-	buf    bytes.Buffer
+	dict    *deflate.Dictionary
+	encoder deflate.Encoder
+	buf     []byte
 }
 
+// compress returns the shorter of the compressed content and the content.
 func (c *entropy) compress(content []byte) (method, []byte) {
-	if c.writer == nil {
-		if c.dict == nil {
-			c.dict = dictionary.Version1()
-		}
-		c.writer, _ = flate.NewWriterDict(&c.buf, flate.BestCompression, c.dict)
+	if c.dict == nil {
+		c.dict = deflate.NewDictionary(dictionary.Version1())
 	}
-	c.buf.Reset()
-	c.writer.Reset(&c.buf)
-	c.writer.Write(content)
-	c.writer.Close()
-	if c.buf.Len() >= len(content) {
+	c.buf = c.encoder.Append(c.buf[:0], content, c.dict)
+	if len(c.buf) >= len(content) {
 		return methodStored, content
 	}
-	return methodDeflate, c.buf.Bytes()
+	return methodDeflate, c.buf
 }
 
-func decompress(m method, body []byte, dict []byte) ([]byte, error) {
+func decompress(m method, body, dict []byte) ([]byte, error) {
 	switch m {
 	case methodStored:
 		return body, nil
 	case methodDeflate:
 		in := bytes.NewReader(body)
-		r := flate.NewReaderDict(in, dict)
-		content, err := io.ReadAll(io.LimitReader(r, MaxContent+1))
+		content, err := io.ReadAll(io.LimitReader(flate.NewReaderDict(in, dict), MaxContent+1))
 		if err != nil {
 			return nil, fmt.Errorf("inflating: %w", err)
 		}

@@ -49,7 +49,7 @@ type decimal struct {
 }
 
 func (d decimal) param() byte {
-	b := byte(d.exponent) //nolint:gosec // 0 to 22
+	b := byte(d.exponent) // 0 to 22
 	if d.multiply {
 		b |= paramMultiply
 	}
@@ -72,12 +72,12 @@ func (d decimal) scale(v uint64) (uint64, bool) {
 		return 0, false
 	}
 	i := int64(m)
-	return uint64(i), d.value(uint64(i)) == v //nolint:gosec // two's complement is meant
+	return uint64(i), d.value(uint64(i)) == v // two's complement is meant
 }
 
 // value returns the bits of the float that m stands for.
 func (d decimal) value(m uint64) uint64 {
-	f := float64(int64(m)) //nolint:gosec // two's complement is meant
+	f := float64(int64(m)) // two's complement is meant
 	if d.multiply {
 		return math.Float64bits(f * negativePowers[d.exponent])
 	}

@@ -28,10 +28,10 @@ func storedText(content []byte) string { return frameText(methodStored, content,
 // deflatedText makes a payload of compressed content.
 func deflatedText(t testing.TB, content []byte) string {
 	t.Helper()
-	return frameText(methodDeflate, content, deflate(t, content))
+	return frameText(methodDeflate, content, deflated(t, content))
 }
 
-func deflate(t testing.TB, content []byte) []byte {
+func deflated(t testing.TB, content []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w, err := flate.NewWriterDict(&b, flate.BestCompression, dictionary.Version1())
@@ -196,8 +196,8 @@ func TestHostileText(t *testing.T) {
 		{"last method", frameText(15, good(), good()), "method is unknown"},
 		{"wrong checksum", frameText(methodStored, []byte("x"), good()), "checksum does not match"},
 		{"no DEFLATE", frameText(methodDeflate, good(), []byte("\xff\xff\xff")), "inflating"},
-		{"DEFLATE cut off", frameText(methodDeflate, good(), deflate(t, good())[:10]), "inflating: unexpected EOF"},
-		{"more behind DEFLATE", frameText(methodDeflate, good(), append(deflate(t, good()), 0)), "1 bytes are left over"},
+		{"DEFLATE cut off", frameText(methodDeflate, good(), deflated(t, good())[:10]), "inflating: unexpected EOF"},
+		{"more behind DEFLATE", frameText(methodDeflate, good(), append(deflated(t, good()), 0)), "1 bytes are left over"},
 		{"too long", "," + strings.Repeat(" ", textLen(frameLen+MaxContent)+11), "beyond the limits"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

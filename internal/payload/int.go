@@ -108,7 +108,7 @@ func (h *history) add(s int32, v uint64) {
 	h.row = v
 }
 
-func zigzag(v uint64) uint64   { return v<<1 ^ uint64(int64(v)>>63) } //nolint:gosec // two's complement is meant
+func zigzag(v uint64) uint64   { return v<<1 ^ uint64(int64(v)>>63) } // two's complement is meant
 func unzigzag(u uint64) uint64 { return u>>1 ^ -(u & 1) }
 
 // cost estimates the bits that a varint takes after compression.
@@ -129,7 +129,7 @@ func (h *history) chooseInts(values []uint64, series []int32, nseries int) (codi
 		or |= v
 	}
 	if n := bits.TrailingZeros64(or); or != 0 && n >= 7 {
-		shift = uint(n) //nolint:gosec // below 64
+		shift = uint(n) // below 64
 	}
 	coding = h.choosePredictor(values, shift, series, nseries)
 	if shift > 0 {
@@ -183,7 +183,7 @@ func (h *history) choosePredictor(values []uint64, shift uint, series []int32, n
 }
 
 func shiftDown(v uint64, shift uint) uint64 {
-	return uint64(int64(v) >> shift) //nolint:gosec // two's complement is meant
+	return uint64(int64(v) >> shift) // two's complement is meant
 }
 
 // appendInts appends a column in the given coding.

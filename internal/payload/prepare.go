@@ -155,8 +155,8 @@ func (e *Encoder) Add(m telegraf.Metric) error {
 	r := row{
 		measurement: ms.index,
 		series:      e.seriesOf(ms, tags),
-		values:      int32(at),   //nolint:gosec // bounded by the memory of the values themselves
-		text:        int32(text), //nolint:gosec // at most MaxText
+		values:      int32(at),   // bounded by the memory of the values themselves
+		text:        int32(text), // at most MaxText
 		time:        m.Time().UnixNano(),
 	}
 
@@ -192,7 +192,7 @@ type fieldValue struct {
 func (e *Encoder) value(f *telegraf.Field) (fieldType, uint64) {
 	switch v := f.Value.(type) {
 	case int64:
-		return typeInt, uint64(v) //nolint:gosec // two's complement is meant
+		return typeInt, uint64(v) // two's complement is meant
 	case uint64:
 		return typeUint, v
 	case float64:
@@ -214,7 +214,7 @@ func (e *Encoder) measurement(name string) *measurement {
 		return ms
 	}
 	ms := &measurement{
-		index:    int32(len(e.measurements)), //nolint:gosec // one for each metric at most
+		index:    int32(len(e.measurements)), // one for each metric at most
 		name:     name,
 		tagAt:    map[string]int{},
 		columns2: columns2{map[column]int{}},
@@ -246,9 +246,9 @@ func (e *Encoder) seriesOf(ms *measurement, tags []*telegraf.Tag) int32 {
 			ms.tagAt[t.Key] = at
 			ms.tags = append(ms.tags, t.Key)
 		}
-		s.keys[i], s.values[i] = int32(at), t.Value //nolint:gosec // bounded by MaxValues
+		s.keys[i], s.values[i] = int32(at), t.Value // bounded by MaxValues
 	}
-	index := int32(len(e.series)) //nolint:gosec // one for each metric at most
+	index := int32(len(e.series)) // one for each metric at most
 	e.series = append(e.series, s)
 	ms.series[string(key)] = index
 	return index
@@ -271,9 +271,9 @@ func (ms *measurement) shapeOf(cols []fieldValue, s *scratch) int32 {
 			ms.columnAt[c.column] = at
 			ms.columns = append(ms.columns, c.column)
 		}
-		sh.columns[i] = int32(at) //nolint:gosec // bounded by MaxValues
+		sh.columns[i] = int32(at) // bounded by MaxValues
 	}
-	i := int32(len(ms.shapes)) //nolint:gosec // one for each metric at most
+	i := int32(len(ms.shapes)) // one for each metric at most
 	ms.shapes = append(ms.shapes, sh)
 	ms.shapeKey[string(key)] = i
 	return i

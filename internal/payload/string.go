@@ -309,7 +309,7 @@ func (d *decoder) indices(n int, series []int32, nseries int) ([]uint64, int, er
 			count++
 		}
 	}
-	return values, int(count), nil //nolint:gosec // at most n
+	return values, int(count), nil // at most n
 }
 
 func (d *decoder) intColumn(n int, series []int32, nseries int) ([]uint64, error) {
