@@ -50,7 +50,6 @@ type scratch struct {
 	distinct map[string]uint64
 	texts    []string
 	content  []byte
-	body     []byte
 	frame    []byte
 	entropy  entropy
 
@@ -63,7 +62,6 @@ type scratch struct {
 	codes       []uint64
 	next        []int32
 	columnOrder []int32
-	tagOrder    []int32
 }
 
 // group is what a range has of one measurement.
@@ -600,25 +598,25 @@ func (h *history) appendBools(dst []byte, values []uint64, series []int32, nseri
 // into the distinct sets, then those sets as bits.
 type presence struct {
 	width    int
-	set1     []byte
+	current  []byte
 	sets     []byte
 	distinct map[string]uint64
 	indices  []uint64
 }
 
 func newPresence(columns int) *presence {
-	return &presence{width: columns, set1: make([]byte, (columns+7)/8), distinct: map[string]uint64{}}
+	return &presence{width: columns, current: make([]byte, (columns+7)/8), distinct: map[string]uint64{}}
 }
 
-func (p *presence) begin()    { clear(p.set1) }
-func (p *presence) set(i int) { p.set1[i/8] |= 1 << (i % 8) }
+func (p *presence) begin()    { clear(p.current) }
+func (p *presence) set(i int) { p.current[i/8] |= 1 << (i % 8) }
 
 func (p *presence) end() {
-	i, ok := p.distinct[string(p.set1)]
+	i, ok := p.distinct[string(p.current)]
 	if !ok {
 		i = uint64(len(p.distinct))
-		p.distinct[string(p.set1)] = i
-		p.sets = append(p.sets, p.set1...)
+		p.distinct[string(p.current)] = i
+		p.sets = append(p.sets, p.current...)
 	}
 	p.indices = append(p.indices, i)
 }

@@ -48,22 +48,18 @@ type row struct {
 
 // measurement collects what the metrics of one name have in common.
 type measurement struct {
-	index   int32
-	name    string
-	tags    []string       // keys, in order of discovery
-	tagAt   map[string]int // index in tags
-	columns []column       // in order of discovery
-	columns2
+	index    int32
+	name     string
+	tags     []string       // keys, in order of discovery
+	tagAt    map[string]int // index in tags
+	columns  []column       // in order of discovery
+	columnAt map[column]int // index in columns
 	shapes   []shape
-	series   map[string]int32 // by tag key
-	shapeKey map[string]int32
+	shapeAt  map[string]int32 // index in shapes, by the shape's columns
+	series   map[string]int32 // index in Encoder.series, by the tags
 }
 
-// columns2 finds a column by field name and type.
-type columns2 struct {
-	columnAt map[column]int
-}
-
+// column is a field of one type; a name may have several.
 type column struct {
 	name string
 	typ  fieldType
@@ -217,9 +213,9 @@ func (e *Encoder) measurement(name string) *measurement {
 		index:    int32(len(e.measurements)), // one for each metric at most
 		name:     name,
 		tagAt:    map[string]int{},
-		columns2: columns2{map[column]int{}},
+		columnAt: map[column]int{},
 		series:   map[string]int32{},
-		shapeKey: map[string]int32{},
+		shapeAt:  map[string]int32{},
 	}
 	e.measurements = append(e.measurements, ms)
 	if e.byName == nil {
@@ -260,7 +256,7 @@ func (ms *measurement) shapeOf(cols []fieldValue, s *scratch) int32 {
 		key = append(appendText0(key, c.name), byte(c.typ))
 	}
 	s.key = key
-	if i, ok := ms.shapeKey[string(key)]; ok {
+	if i, ok := ms.shapeAt[string(key)]; ok {
 		return i
 	}
 	sh := shape{columns: make([]int32, len(cols))}
@@ -275,6 +271,6 @@ func (ms *measurement) shapeOf(cols []fieldValue, s *scratch) int32 {
 	}
 	i := int32(len(ms.shapes)) // one for each metric at most
 	ms.shapes = append(ms.shapes, sh)
-	ms.shapeKey[string(key)] = i
+	ms.shapeAt[string(key)] = i
 	return i
 }

@@ -227,7 +227,7 @@ func (h *huffman) buildLengths(counts []uint32, lengths []byte, limit int) {
 			next++
 		}
 	}
-	w[n-2] = 0
+	w[n-2] = 0 //nolint:gosec // n is 2 at least
 	for i := n - 3; i >= 0; i-- {
 		w[i] = w[w[i]] + 1
 	}

@@ -380,8 +380,8 @@ func readKey(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	err = errors.Join(err, f.Close())
 	if err != nil {
 		return "", err
 	}
@@ -503,8 +503,7 @@ func without(indices, remove []int) []int {
 func (h *Hologram) send(f *inflight, indices []int, done *outcome) error {
 	receipt, err := h.client.Send(h.ctx, socketapi.Message{Data: f.data, Topics: f.topics})
 	verdict := socketapi.Delivered
-	var failure *socketapi.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*socketapi.Error](err); ok {
 		verdict = failure.Verdict
 		if failure.Code == socketapi.CodeClosedEarly {
 			if f.closedEarly++; f.closedEarly >= closedEarlyTries {

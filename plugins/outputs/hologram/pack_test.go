@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/internal/payload"
 	"telegraf-hologram/internal/socketapi"
 )
@@ -41,7 +42,7 @@ func TestPackFills(t *testing.T) {
 					h := New()
 					h.DeviceKey = key
 					h.DataFormat = format
-					require.NoError(t, h.MessageSize.UnmarshalText([]byte(fmt.Sprint(size))))
+					h.MessageSize = execd.Size(size)
 					require.NoError(t, h.Init())
 					indices := make([]int, len(metrics))
 					for i := range indices {

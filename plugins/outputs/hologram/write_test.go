@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -240,12 +241,11 @@ func TestWriteResendsTheSameBytes(t *testing.T) {
 					if err == nil {
 						break
 					}
-					var partial *execd.PartialWriteError
-					if errors.As(err, &partial) {
+					if partial, ok := errors.AsType[*execd.PartialWriteError](err); ok {
 						require.Empty(t, partial.MetricsReject)
 						left = rest(left, partial.MetricsAccept)
 					}
-					left = append(left[:len(left):len(left)], gauge("later", float64(tries)))
+					left = append(slices.Clip(left), gauge("later", float64(tries)))
 				}
 				require.Equal(t, 3, tries)
 				taken := c.taken()
@@ -277,20 +277,11 @@ func TestWriteResendsTheSameBytes(t *testing.T) {
 func rest(metrics []telegraf.Metric, gone []int) []telegraf.Metric {
 	var out []telegraf.Metric
 	for i, m := range metrics {
-		if !contains(gone, i) {
+		if !slices.Contains(gone, i) {
 			out = append(out, m)
 		}
 	}
 	return out
-}
-
-func contains(s []int, v int) bool {
-	for _, x := range s {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }
 
 // What the host has given up on is not sent again.

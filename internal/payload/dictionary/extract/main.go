@@ -6,7 +6,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -61,20 +60,18 @@ type measurement struct {
 var item = regexp.MustCompile("^( *)[-*+] +`?([A-Za-z][A-Za-z0-9_./]*)`?(:?)(.*)$")
 
 func read(file string) ([]*measurement, error) {
-	f, err := os.Open(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	var (
 		all    []*measurement
 		list   *[]string
 		indent int
 		inside bool
 	)
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		line := lines.Text()
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimRight(line, "\r\n")
 		if strings.HasPrefix(line, "#") {
 			title := strings.ToLower(strings.TrimLeft(line, "# "))
 			if strings.HasPrefix(line, "## ") {
@@ -108,5 +105,5 @@ func read(file string) ([]*measurement, error) {
 		slices.Sort(m.fields)
 		m.tags, m.fields = slices.Compact(m.tags), slices.Compact(m.fields)
 	}
-	return all, lines.Err()
+	return all, nil
 }
