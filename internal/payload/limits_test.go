@@ -32,7 +32,7 @@ func newOdd(name string, tags []*telegraf.Tag, fields ...*telegraf.Field) *odd {
 func (e *Encoder) state() string {
 	measurements := ""
 	for _, m := range e.measurements {
-		measurements += fmt.Sprintln(m.name, m.tags, m.columns, m.shapes, m.series, len(m.shapeKey))
+		measurements += fmt.Sprintln(m.name, m.tags, m.columns, m.shapes, m.series, len(m.shapeAt))
 	}
 	return fmt.Sprintln(e.rows, e.values, e.texts, len(e.byName), e.series, measurements)
 }
