@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,16 +16,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// corpora are real metrics of ten kinds, by name.
+// corpora are real metrics of ten kinds, by name. Tests share them and change none.
 func corpora(t testing.TB) map[string][]telegraf.Metric {
 	t.Helper()
-	files, err := filepath.Glob("../../testdata/corpora/*.lp")
+	all, err := readCorpora()
 	require.NoError(t, err)
-	require.Len(t, files, 10)
+	require.Len(t, all, 10)
+	for name, metrics := range all {
+		require.Greater(t, len(metrics), 500, name)
+	}
+	return all
+}
+
+var readCorpora = sync.OnceValues(func() (map[string][]telegraf.Metric, error) {
+	files, err := filepath.Glob("../../testdata/corpora/*.lp")
+	if err != nil {
+		return nil, err
+	}
 	all := map[string][]telegraf.Metric{}
 	for _, f := range files {
 		data, err := os.ReadFile(f)
-		require.NoError(t, err)
+		if err != nil {
+			return nil, err
+		}
 		var metrics []telegraf.Metric
 		for line := range strings.Lines(string(data)) {
 			// A few examples out of Telegraf's documentation are no line protocol.
@@ -32,11 +46,10 @@ func corpora(t testing.TB) map[string][]telegraf.Metric {
 				metrics = append(metrics, ms...)
 			}
 		}
-		require.Greater(t, len(metrics), 500)
 		all[strings.TrimSuffix(filepath.Base(f), ".lp")] = metrics
 	}
-	return all
-}
+	return all, nil
+})
 
 func names(c map[string][]telegraf.Metric) []string { return slices.Sorted(maps.Keys(c)) }
 
@@ -102,8 +115,12 @@ func TestCorpora(t *testing.T) {
 	for name, all := range corpora(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			most := 20
+			if raceEnabled {
+				most = 5
+			}
 			for _, n := range []int{1, 5, 20, 100, 500, len(all)} {
-				for _, w := range windows(all, n, max(2, min(20, 1000/n))) {
+				for _, w := range windows(all, n, max(2, min(most, 1000/n))) {
 					requireRoundTrip(t, w)
 				}
 			}

@@ -337,7 +337,7 @@ func TestManyOfEverything(t *testing.T) {
 		"numbered series": func() []telegraf.Metric {
 			var all []telegraf.Metric
 			for i := range 1200 {
-				all = append(all, newTestMetric("m", map[string]string{"truck": fmt.Sprintf("truck-%03d", i), "n": fmt.Sprint(i)}, map[string]any{"s": fmt.Sprintf("%d", 999_999_999_999_999_990+i)}, epoch))
+				all = append(all, newTestMetric("m", map[string]string{"truck": fmt.Sprintf("truck-%03d", i), "n": fmt.Sprint(i)}, map[string]any{"s": fmt.Sprintf("%d", 999_999_999_999_999_990+int64(i))}, epoch))
 			}
 			return all
 		},

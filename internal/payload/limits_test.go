@@ -116,18 +116,22 @@ func TestLimits(t *testing.T) {
 		name    string
 		metrics []telegraf.Metric
 		ok      bool
+		slow    bool
 	}{
-		{"as many metrics as can be", repeat(small, MaxMetrics), true},
-		{"one metric more", repeat(small, MaxMetrics+1), false},
-		{"as many values as can be", repeat(wide, MaxValues/1024), true},
-		{"one value more", append(repeat(wide, MaxValues/1024), small), false},
-		{"as much text as can be", repeat(kilobyte, MaxText/1024), true},
-		{"more text", append(repeat(kilobyte, MaxText/1024), small), false},
-		{"almost as much content as can be", []telegraf.Metric{newTestMetric("m", nil, map[string]any{"f": string(noise[20:])}, epoch)}, true},
-		{"too much content", []telegraf.Metric{newTestMetric("m", nil, map[string]any{"f": string(noise)}, epoch)}, false},
+		{"as many metrics as can be", repeat(small, MaxMetrics), true, true},
+		{"one metric more", repeat(small, MaxMetrics+1), false, false},
+		{"as many values as can be", repeat(wide, MaxValues/1024), true, true},
+		{"one value more", append(repeat(wide, MaxValues/1024), small), false, false},
+		{"as much text as can be", repeat(kilobyte, MaxText/1024), true, true},
+		{"more text", append(repeat(kilobyte, MaxText/1024), small), false, false},
+		{"almost as much content as can be", []telegraf.Metric{newTestMetric("m", nil, map[string]any{"f": string(noise[20:])}, epoch)}, true, true},
+		{"too much content", []telegraf.Metric{newTestMetric("m", nil, map[string]any{"f": string(noise)}, epoch)}, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			if raceEnabled && c.slow {
+				t.Skip("takes its time with the race detector, which has nothing to find here")
+			}
 			if c.ok {
 				requireRoundTrip(t, c.metrics)
 				return

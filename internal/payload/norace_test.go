@@ -5,6 +5,7 @@ package payload
 import "time"
 
 const (
+	raceEnabled = false
 	damageShare = 1
 	hostileTime = 5 * time.Second
 )

@@ -6,6 +6,7 @@ import "time"
 
 // What is tried less of where everything is ten times as slow.
 const (
-	damageShare = 16
+	raceEnabled = true
+	damageShare = 32
 	hostileTime = 20 * time.Second
 )
