@@ -3,6 +3,8 @@
 // up and to read what was sent.
 package main
 
+//go:generate go run ./internal/gendocs
+
 import (
 	"bufio"
 	"bytes"
@@ -93,18 +95,28 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // parse reads the options of a command. Where it returns false the command ends
 // with the code.
-func parse(fs *flag.FlagSet, args []string, stderr io.Writer) (code int, ok bool) {
-	fs.SetOutput(stderr)
-	switch err := fs.Parse(args); {
+func parse(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (code int, ok bool) {
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {} // not for every wrong option: it would hide the error
+	err := fs.Parse(args)
+	if err == nil && fs.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	switch {
 	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(stdout, "Usage: %s [options]\n", fs.Name())
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
 		return exitDone, false
 	case err != nil:
-		return exitUsage, false
-	case fs.NArg() > 0:
-		fmt.Fprintf(stderr, "telegraf-hologram: unexpected argument %q\n", fs.Arg(0))
-		return exitUsage, false
+		return wrongUsage(fs, stderr, err), false
 	}
 	return exitDone, true
+}
+
+func wrongUsage(fs *flag.FlagSet, stderr io.Writer, err error) int {
+	fmt.Fprintf(stderr, "telegraf-hologram: %v; see %s --help\n", err, fs.Name())
+	return exitUsage
 }
 
 func fail(stderr io.Writer, err error) int {
@@ -114,14 +126,9 @@ func fail(stderr io.Writer, err error) int {
 
 // plugin runs the plugin in a configuration file until stdin ends.
 func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet("telegraf-hologram", flag.ContinueOnError)
-	file := fs.String("config", "", "configuration `file` with one plugin")
-	if code, ok := parse(fs, args, stderr); !ok {
+	cfg, code := load("telegraf-hologram", args, stdout, stderr)
+	if cfg == nil {
 		return code
-	}
-	cfg, err := load(*file)
-	if err != nil {
-		return fail(stderr, err)
 	}
 	debug.SetGCPercent(gcPercent)
 	if err := execd.Run(context.Background(), cfg, stdin, stdout, stderr); err != nil {
@@ -130,48 +137,58 @@ func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
-func load(file string) (*execd.Config, error) {
-	if file == "" {
-		return nil, errors.New("no configuration: give --config FILE")
+// load loads the configuration that the arguments of a command name. Where it
+// returns nil the command ends with the code.
+func load(command string, args []string, stdout, stderr io.Writer) (cfg *execd.Config, code int) {
+	fs := flag.NewFlagSet(command, flag.ContinueOnError)
+	file := fs.String("config", "", "configuration `file` with one plugin")
+	if code, ok := parse(fs, args, stdout, stderr); !ok {
+		return nil, code
 	}
-	return execd.Load(file)
+	if *file == "" {
+		return nil, wrongUsage(fs, stderr, errors.New("no configuration: give --config FILE"))
+	}
+	cfg, err := execd.Load(*file)
+	if err != nil {
+		return nil, fail(stderr, err)
+	}
+	return cfg, exitDone
 }
 
 func check(args []string, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet("telegraf-hologram check", flag.ContinueOnError)
-	file := fs.String("config", "", "configuration `file` with one plugin")
-	if code, ok := parse(fs, args, stderr); !ok {
-		return code
+	cfg, code := load("telegraf-hologram check", args, stdout, stderr)
+	if cfg != nil {
+		fmt.Fprint(stdout, cfg.Describe())
 	}
-	cfg, err := load(*file)
-	if err != nil {
-		return fail(stderr, err)
-	}
-	fmt.Fprintln(stdout, strings.TrimSuffix(cfg.Describe(), "\n"))
-	return exitDone
+	return code
+}
+
+// samples are the sample configurations of all plugins, in order.
+func samples() []struct{ name, text string } {
+	return []struct{ name, text string }{{"outputs.hologram", hologram.New().SampleConfig()}}
 }
 
 func sampleConfig(args []string, stdout, stderr io.Writer) int {
-	samples := []struct{ name, text string }{{"outputs.hologram", hologram.New().SampleConfig()}}
-	if len(args) > 1 {
-		fmt.Fprintln(stderr, "telegraf-hologram: sample-config takes one plugin at most")
+	wanted := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		wanted, args = args[0], args[1:]
+	}
+	fs := flag.NewFlagSet("telegraf-hologram sample-config", flag.ContinueOnError)
+	if code, ok := parse(fs, args, stdout, stderr); !ok {
+		return code
+	}
+	var names, texts []string
+	for _, s := range samples() {
+		names = append(names, s.name)
+		if wanted == "" || wanted == s.name || wanted == s.name[strings.IndexByte(s.name, '.')+1:] {
+			texts = append(texts, s.text)
+		}
+	}
+	if len(texts) == 0 {
+		fmt.Fprintf(stderr, "telegraf-hologram: there is no plugin %q; there is %s\n", wanted, strings.Join(names, ", "))
 		return exitUsage
 	}
-	found := false
-	for i, s := range samples {
-		if len(args) == 1 && args[0] != s.name && args[0] != s.name[strings.IndexByte(s.name, '.')+1:] {
-			continue
-		}
-		if i > 0 && len(args) == 0 {
-			fmt.Fprintln(stdout)
-		}
-		fmt.Fprint(stdout, s.text)
-		found = true
-	}
-	if !found {
-		fmt.Fprintf(stderr, "telegraf-hologram: there is no plugin %q; there is outputs.hologram\n", args[0])
-		return exitUsage
-	}
+	fmt.Fprint(stdout, strings.Join(texts, "\n"))
 	return exitDone
 }
 
@@ -189,16 +206,14 @@ func encode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs.StringVar(&h.FieldNames, "field-names", h.FieldNames, "`names` of the fields: short or full")
 	fs.StringVar(&h.Topics, "topics", h.Topics, "which metrics share a message: `batch` or measurement")
 	fs.IntVar(&batch, "metric-batch-size", batch, "`number` of metrics that are packed at once")
-	if code, ok := parse(fs, args, stderr); !ok {
+	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
 	}
 	if batch < 1 {
-		fmt.Fprintf(stderr, "telegraf-hologram: --metric-batch-size %d: want 1 or more\n", batch)
-		return exitUsage
+		return wrongUsage(fs, stderr, fmt.Errorf("--metric-batch-size %d: want 1 or more", batch))
 	}
 	if err := h.Init(); err != nil {
-		fmt.Fprintf(stderr, "telegraf-hologram: %v\n", err)
-		return exitUsage
+		return wrongUsage(fs, stderr, err)
 	}
 
 	out := bufio.NewWriter(stdout)
@@ -272,47 +287,80 @@ const maxLine = 16 << 20
 // decode writes the metrics of every line on stdin as line protocol.
 func decode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("telegraf-hologram decode", flag.ContinueOnError)
-	if code, ok := parse(fs, args, stderr); !ok {
+	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
 	}
 	serializer := &influx.Serializer{UintSupport: true, SortFields: true}
 	if err := serializer.Init(); err != nil {
 		return fail(stderr, err)
 	}
-	in := bufio.NewScanner(stdin)
-	in.Buffer(make([]byte, 64<<10), maxLine)
+	in := bufio.NewReaderSize(stdin, 64<<10)
 	out := bufio.NewWriter(stdout)
 	code := exitDone
-	for line := 1; in.Scan(); line++ {
-		text := in.Text()
-		if strings.TrimSpace(text) == "" {
-			continue
-		}
-		e, err := event.Decode(text)
-		if err != nil {
+	for line := 1; ; line++ {
+		text, readErr := readLine(in)
+		problem := func(err error) {
 			fmt.Fprintf(stderr, "telegraf-hologram: line %d: %v\n", line, err)
 			code = exitFailed
-			continue
+		}
+		var e event.Event
+		switch {
+		case errors.Is(readErr, errLongLine):
+			problem(readErr)
+			readErr = nil
+		case strings.TrimSpace(text) != "":
+			var err error
+			if e, err = event.Decode(text); err != nil {
+				problem(err)
+			}
 		}
 		for _, m := range e.Metrics {
 			b, err := serializer.Serialize(m)
 			if err != nil {
-				fmt.Fprintf(stderr, "telegraf-hologram: line %d: %v\n", line, err)
-				code = exitFailed
+				problem(err)
 				continue
 			}
 			if _, err := out.Write(b); err != nil {
 				return fail(stderr, err)
 			}
 		}
-	}
-	if err := in.Err(); err != nil {
-		code = fail(stderr, fmt.Errorf("reading stdin: %w", err))
+		if errors.Is(readErr, io.EOF) {
+			break
+		}
+		if readErr != nil {
+			code = fail(stderr, fmt.Errorf("reading line %d: %w", line, readErr))
+			break
+		}
 	}
 	if err := out.Flush(); err != nil {
 		return fail(stderr, err)
 	}
 	return code
+}
+
+var errLongLine = fmt.Errorf("longer than %d bytes", maxLine)
+
+// readLine returns a line without its end; of one that is too long it returns
+// errLongLine when it has passed it. What comes with any other error, io.EOF
+// among them, is a line too.
+func readLine(in *bufio.Reader) (string, error) {
+	var line []byte
+	long := false
+	for {
+		part, err := in.ReadSlice('\n')
+		if long = long || len(line)+len(part) > maxLine; long {
+			line = nil
+		} else {
+			line = append(line, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case long && (err == nil || errors.Is(err, io.EOF)):
+			return "", errLongLine
+		}
+		return strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r"), err
+	}
 }
 
 // decodeData is what the emulator decodes messages with.

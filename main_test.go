@@ -1,0 +1,452 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/influxdata/telegraf"
+	"github.com/influxdata/telegraf/plugins/outputs"
+	"github.com/influxdata/telegraf/plugins/serializers/influx"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"telegraf-hologram/internal/emulator"
+	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/plugins/outputs/hologram"
+)
+
+// asProgram makes the test binary behave as the program itself, so that a test
+// can start it as Telegraf does.
+const asProgram = "TELEGRAF_HOLOGRAM_TEST_RUN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// call runs a command line in this process.
+func call(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(args, strings.NewReader(stdin), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func config(t *testing.T, options string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "hologram.conf")
+	require.NoError(t, os.WriteFile(file, []byte("[[outputs.hologram]]\n"+options), 0o600))
+	return file
+}
+
+func TestUsage(t *testing.T) {
+	const key = "  device_key = \"ABCDWXYZ\"\n"
+	good, bad := config(t, key), config(t, key+"  max_mesage_size = 1\n")
+	missing := filepath.Join(t.TempDir(), "missing.conf")
+	for _, c := range []struct {
+		args           []string
+		code           int
+		stdout, stderr string // what they contain; empty: they are empty
+	}{
+		{nil, 2, "", "Usage:\n"},
+		{[]string{"help"}, 0, "Usage:\n", ""},
+		{[]string{"--help"}, 0, "Usage:\n", ""},
+		{[]string{"-h"}, 0, "Usage:\n", ""},
+		{[]string{"version"}, 0, "telegraf-hologram development go", ""},
+		{[]string{"--version"}, 0, runtime.GOOS + "/" + runtime.GOARCH + "\n", ""},
+		{[]string{"decoed"}, 2, "", `telegraf-hologram: "decoed" is no command; see telegraf-hologram help` + "\n"},
+
+		{[]string{"--confg", good}, 2, "", "telegraf-hologram: flag provided but not defined: -confg; see telegraf-hologram --help\n"},
+		{[]string{"--config"}, 2, "", "telegraf-hologram: flag needs an argument: -config; see telegraf-hologram --help\n"},
+		{[]string{"--config", ""}, 2, "", "telegraf-hologram: no configuration: give --config FILE; see telegraf-hologram --help\n"},
+		{[]string{"--config", good, "more"}, 2, "", `telegraf-hologram: unexpected argument "more"; see telegraf-hologram --help` + "\n"},
+		{[]string{"--config", missing}, 1, "", "telegraf-hologram: cannot read the configuration: "},
+		{[]string{"--config", bad}, 1, "", "line 3: unknown option max_mesage_size; did you mean max_message_size?\n"},
+		{[]string{"--config", good}, 0, "ended: 0 metrics taken in", ""},
+		{[]string{"-config", good}, 0, "ended: 0 metrics taken in", ""},
+		{[]string{"--config=" + good}, 0, "ended: 0 metrics taken in", ""},
+
+		{[]string{"check"}, 2, "", "telegraf-hologram: no configuration: give --config FILE; see telegraf-hologram check --help\n"},
+		{[]string{"check", "--help"}, 0, "Usage: telegraf-hologram check [options]\n", ""},
+		{[]string{"check", good}, 2, "", "unexpected argument"},
+		{[]string{"check", "--config", missing}, 1, "", "missing.conf"},
+		{[]string{"check", "--config", bad}, 1, "", "unknown option max_mesage_size"},
+		{[]string{"check", "--config", good}, 0, "  writes      every 1m, or as soon as 1000 metrics wait\n", ""},
+		{[]string{"check", "-config", good}, 0, "outputs.hologram, configured in ", ""},
+
+		{[]string{"sample-config"}, 0, "[[outputs.hologram]]\n", ""},
+		{[]string{"sample-config", "outputs.hologram"}, 0, "[[outputs.hologram]]\n", ""},
+		{[]string{"sample-config", "hologram"}, 0, "[[outputs.hologram]]\n", ""},
+		{[]string{"sample-config", "holo"}, 2, "", `telegraf-hologram: there is no plugin "holo"; there is outputs.hologram` + "\n"},
+		{[]string{"sample-config", "hologram", "more"}, 2, "", "unexpected argument"},
+		{[]string{"sample-config", "--help"}, 0, "Usage: telegraf-hologram sample-config", ""},
+
+		{[]string{"encode", "--help"}, 0, "-max-message-size bytes", ""},
+		{[]string{"encode", "--size", "1"}, 2, "", "flag provided but not defined: -size; see telegraf-hologram encode --help\n"},
+		{[]string{"encode", "--key", "secret"}, 2, "", "device_key = (hidden): has 6 bytes"},
+		{[]string{"encode", "--data-format", "csv"}, 2, "", `data_format = "csv": is unknown; want one of "compact", "influx", "json"`},
+		{[]string{"encode", "--field-names", "long"}, 2, "", "field_names"},
+		{[]string{"encode", "--topics", "all"}, 2, "", "topics"},
+		{[]string{"encode", "--max-message-size", "64"}, 2, "", "max_message_size = \"64B\": is out of range"},
+		{[]string{"encode", "--max-message-size", "4 megs"}, 2, "", "unknown unit"},
+		{[]string{"encode", "--metric-batch-size", "0"}, 2, "", "--metric-batch-size 0: want 1 or more"},
+		{[]string{"encode"}, 0, "", ""},
+		{[]string{"decode", "file"}, 2, "", "unexpected argument"},
+		{[]string{"decode"}, 0, "", ""},
+
+		{[]string{"emulator", "--help"}, 0, "-fail", ""},
+		{[]string{"emulator", "--fail", "nonsense"}, 2, "", "nonsense"},
+		{[]string{"emulator", "--address", "0.0.0.0:0"}, 2, "", "emulator: "},
+		{[]string{"emulator", "--device-key-file", missing}, 1, "", "cannot read the device keys"},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			code, stdout, stderr := call(t, "", c.args...)
+			require.Equal(t, c.code, code, "stdout: %s\nstderr: %s", stdout, stderr)
+			for _, o := range []struct{ got, want string }{{stdout, c.stdout}, {stderr, c.stderr}} {
+				if o.want == "" {
+					require.Empty(t, o.got)
+				} else {
+					require.Contains(t, o.got, o.want)
+				}
+			}
+			require.NotContains(t, stdout+stderr, "secret")
+		})
+	}
+}
+
+// A port that is taken is a failure, not wrong usage.
+func TestEmulatorPortTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	code, _, stderr := call(t, "", "emulator", "--address", taken.Addr().String())
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "address already in use")
+}
+
+var corpora = []string{"events", "gps", "host", "meters", "mock", "modbus", "nab", "tgreal", "tsbs_devops", "tsbs_iot"}
+
+// What encode writes, decode turns into what encode read.
+func TestRoundTrip(t *testing.T) {
+	for _, name := range corpora {
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile(filepath.Join("testdata", "corpora", name+".lp"))
+			require.NoError(t, err)
+			want, unreadable := normal(t, text)
+			for _, options := range [][]string{
+				{"--max-message-size", "16KiB"},
+				{"--max-message-size", "4KiB", "--metric-batch-size", "50", "--topics", "batch"},
+				{"--max-message-size", "16KiB", "--data-format", "influx", "--field-names", "full"},
+			} {
+				code, messages, stderr := call(t, string(text), append([]string{"encode"}, options...)...)
+				require.Equal(t, unreadable, strings.Count(stderr, "\n"), stderr)
+				require.Equal(t, unreadable > 0, code == 1)
+				code, lines, stderr := call(t, messages, "decode")
+				require.Equal(t, 0, code, stderr)
+				require.Equal(t, want, lines)
+			}
+		})
+	}
+}
+
+// normal returns line protocol as decode writes it, and the number of records
+// that are none.
+func normal(t *testing.T, text []byte) (lines string, unreadable int) {
+	t.Helper()
+	serializer := &influx.Serializer{UintSupport: true, SortFields: true}
+	require.NoError(t, serializer.Init())
+	var out strings.Builder
+	for _, r := range execd.NewSplitter(execd.MaxRecord, nil).Split(nil, text) {
+		m, err := execd.ParseRecord(r, time.Time{})
+		if err != nil {
+			unreadable++
+			continue
+		}
+		b, err := serializer.Serialize(m)
+		require.NoError(t, err)
+		out.Write(b)
+	}
+	return out.String(), unreadable
+}
+
+func TestEncode(t *testing.T) {
+	const in = "cpu,host=gw usage=98.5 1800000000000000000\nmem,host=gw free=7i 1800000000000000000\n"
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"batch", []string{"--data-format", "influx", "--key", "ABCDWXYZ"},
+			`{"k":"ABCDWXYZ","d":"cpu,host=gw usage=98.5 1800000000000000000\nmem,host=gw free=7i 1800000000000000000","t":["cpu","mem"]}` + "\n"},
+		{"measurement", []string{"--data-format", "influx", "--topics", "measurement", "--field-names", "full"},
+			`{"devicekey":"00000000","data":"cpu,host=gw usage=98.5 1800000000000000000","tags":"cpu"}` + "\n" +
+				`{"devicekey":"00000000","data":"mem,host=gw free=7i 1800000000000000000","tags":"mem"}` + "\n"},
+		{"batches of one", []string{"--data-format", "json", "--metric-batch-size", "1"},
+			`{"k":"00000000","d":"{\"metrics\":[{\"fields\":{\"usage\":98.5},\"name\":\"cpu\",\"tags\":{\"host\":\"gw\"},\"timestamp\":1800000000000000000}]}","t":"cpu"}` + "\n" +
+				`{"k":"00000000","d":"{\"metrics\":[{\"fields\":{\"free\":7},\"name\":\"mem\",\"tags\":{\"host\":\"gw\"},\"timestamp\":1800000000000000000}]}","t":"mem"}` + "\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, stdout, stderr := call(t, in, append([]string{"encode"}, c.args...)...)
+			require.Equal(t, 0, code, stderr)
+			require.Equal(t, c.want, stdout)
+		})
+	}
+}
+
+// What encode cannot use it tells, and goes on.
+func TestEncodeGoesOn(t *testing.T) {
+	large := `text s="` + strings.Repeat("x", 500) + `" 1` + "\n"
+	code, stdout, stderr := call(t, "a v=1 1\nnonsense\n"+large+"b v=2 2", "encode", "--data-format", "influx", "--max-message-size", "200")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "telegraf-hologram: record 2: no line protocol at byte ")
+	require.Contains(t, stderr, `metric "text" cannot be sent: alone it makes a message of `)
+	code, stdout, stderr = call(t, stdout, "decode")
+	require.Equal(t, 0, code, stderr)
+	require.Equal(t, "a v=1 1\nb v=2 2\n", stdout)
+}
+
+// What decode cannot read it tells with the number of the line, and goes on.
+func TestDecodeGoesOn(t *testing.T) {
+	_, compact, _ := call(t, "mem free=7i 1800000000000000000\n", "encode")
+	in := "a v=1 1\r\n\n" + // 1, 2
+		"hello world\n" + // 3
+		compact + // 4
+		strings.Repeat("x", maxLine+1) + "\n" + // 5
+		`{"data":"` + base64.StdEncoding.EncodeToString([]byte("b v=2 2\nnonsense\nc v=3 3")) + `"}` + "\n" + // 6
+		`{"k":"ABCDWXYZ"}` + "\n" + // 7
+		"SABCDWXYZ+15125550100 d v=4 4" // 8
+	code, stdout, stderr := call(t, in, "decode")
+	require.Equal(t, 1, code)
+	require.Equal(t, "a v=1 1\nmem free=7i 1800000000000000000\nb v=2 2\nc v=3 3\nd v=4 4\n", stdout)
+	lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
+	require.Len(t, lines, 4)
+	require.Contains(t, lines[0], "telegraf-hologram: line 3: no compact payload and no JSON; no line protocol at byte ")
+	require.Equal(t, "telegraf-hologram: line 5: longer than 16777216 bytes", lines[1])
+	require.Contains(t, lines[2], "telegraf-hologram: line 6: record 2: no line protocol at byte ")
+	require.Equal(t, "telegraf-hologram: line 7: JSON without d, data, body, metrics or fields", lines[3])
+}
+
+// failing is an output or input that does not work.
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+func (failing) Read([]byte) (int, error)  { return 0, io.ErrUnexpectedEOF }
+
+func TestBrokenPipes(t *testing.T) {
+	for _, args := range [][]string{{"encode"}, {"decode"}} {
+		require.Equal(t, 1, run(args, strings.NewReader("a v=1 1\n"), failing{}, io.Discard), args)
+		require.Equal(t, 1, run(args, failing{}, io.Discard, io.Discard), args)
+	}
+}
+
+// program starts the program as a process of its own.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	return cmd
+}
+
+// The plugin as Telegraf starts it: what comes on stdin reaches the cloud, and
+// when stdin ends so does the process, with what was left on its way.
+func TestPlugin(t *testing.T) {
+	cloud, err := emulator.Start(t.Context(), emulator.Config{Decode: decodeData})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cloud.Close()) })
+	text, err := os.ReadFile("testdata/corpora/host.lp")
+	require.NoError(t, err)
+	want, _ := normal(t, text)
+
+	for _, flag := range []string{"--config", "-config"} {
+		before := len(cloud.Events())
+		cmd := program(t, flag, config(t, fmt.Sprintf("  device_key = \"ABCDWXYZ\"\n  address = %q\n  flush_interval = \"100ms\"\n", cloud.Addr())))
+		var stdout, stderr bytes.Buffer
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), &stdout, &stderr
+		require.NoError(t, cmd.Run(), stderr.String())
+		require.Empty(t, stderr.String())
+		require.Contains(t, stdout.String(), "ended: 522 metrics taken in, 522 delivered, 0 set aside, 0 dropped, 0 left")
+
+		var messages strings.Builder
+		for _, e := range cloud.Events()[before:] {
+			line, err := e.MarshalJSON()
+			require.NoError(t, err)
+			messages.Write(append(line, '\n'))
+		}
+		code, lines, errs := call(t, messages.String(), "decode")
+		require.Equal(t, 0, code, errs)
+		require.Equal(t, want, lines)
+	}
+}
+
+// What cannot be sent before the end is told, with exit code 1.
+func TestPluginLeaves(t *testing.T) {
+	cmd := program(t, "--config", config(t, "  device_key = \"ABCDWXYZ\"\n  address = \"127.0.0.1:1\"\n"))
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("a v=1 1\nb v=1 1\n"), &stdout, &stderr
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Run(), &exit)
+	require.Equal(t, 1, exit.ExitCode())
+	require.Contains(t, stderr.String(), "2 metrics could not be sent before the end and are lost: ")
+	require.Contains(t, stderr.String(), "connection refused")
+	require.NotContains(t, stdout.String()+stderr.String(), "ABCDWXYZ")
+}
+
+// The emulator as a command: it tells where it listens, and ends on SIGINT.
+func TestEmulatorCommand(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot be interrupted here")
+	}
+	log := filepath.Join(t.TempDir(), "events.jsonl")
+	cmd := program(t, "emulator", "--address", "127.0.0.1:0", "--log", log)
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line := make([]byte, 200)
+	n, err := stderr.Read(line)
+	require.NoError(t, err)
+	first, _, _ := strings.Cut(string(line[:n]), "\n")
+	address, ok := strings.CutPrefix(first, "listening on ")
+	require.True(t, ok, first)
+
+	_, message, _ := call(t, "cpu usage=98.5 1800000000000000000\n", "encode", "--key", "ABCDWXYZ")
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, message+"\n")
+	require.NoError(t, err)
+	answer, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	require.Equal(t, "[0,0]", string(answer))
+
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	summary, err := io.ReadAll(stderr)
+	require.NoError(t, err)
+	require.NoError(t, cmd.Wait())
+	require.Contains(t, string(summary), "1 message taken with 1 metric, ")
+	require.Regexp(t, `device-1 +message +taken +\d+ B +1 metric +cpu\n`, stdout.String())
+
+	logged, err := os.ReadFile(log)
+	require.NoError(t, err)
+	_, lines, _ := call(t, string(logged), "decode")
+	require.Equal(t, "cpu usage=98.5 1800000000000000000\n", lines)
+}
+
+// The documents show the samples as they are.
+func TestSampleConfigIsGenerated(t *testing.T) {
+	_, want, _ := call(t, "", "sample-config")
+	root, err := os.ReadFile("sample.conf")
+	require.NoError(t, err)
+	require.Equal(t, want, string(root), "run go generate ./...")
+	for _, s := range samples() {
+		file := "plugins/" + strings.ReplaceAll(s.name, ".", "/") + "/README.md"
+		for _, name := range []string{file, "README.md"} {
+			readme, err := os.ReadFile(name)
+			require.NoError(t, err)
+			block := "\n```toml @plugins/" + strings.ReplaceAll(s.name, ".", "/") + "/sample.conf\n" + s.text + "```\n"
+			require.Contains(t, string(readme), block, "run go generate ./...; %s has no block of %s", name, s.name)
+		}
+	}
+}
+
+var optionLine = regexp.MustCompile(`^  (# )?([a-z_]+) = (.*)$`)
+
+// Every option in the samples is one, with the default that it says, and every
+// option that there is, is in the sample.
+func TestSampleConfigOptions(t *testing.T) {
+	for _, s := range samples() {
+		t.Run(s.name, func(t *testing.T) {
+			var names []string
+			for line := range strings.Lines(s.text) {
+				line = strings.TrimSuffix(line, "\n")
+				m := optionLine.FindStringSubmatch(line)
+				switch {
+				case m != nil:
+					names = append(names, m[2])
+				case line == "", strings.HasPrefix(line, "  ##"), strings.HasPrefix(line, "# "), line == "[["+s.name+"]]":
+				default:
+					t.Errorf("what is this line? %s", line)
+				}
+			}
+
+			for _, credentials := range []string{
+				`device_key = "ABCDWXYZ"`, `device_key_file = "/etc/telegraf/hologram.key"`,
+				`source_id = "ABCD",source_key = "WXYZ"`, `source_id_file = "id",source_key_file = "key"`,
+			} {
+				_, err := execd.Parse([]byte(uncomment(s.text, credentials, "")), s.name, execd.Registered())
+				require.NoError(t, err)
+			}
+
+			// A name that is not an option is refused, so that all above are options,
+			// and the refusal lists all that there are.
+			_, err := execd.Parse([]byte(uncomment(s.text, `device_key = "ABCDWXYZ"`, "  no_option_at_all_of_any_plugin = 1\n")), s.name, execd.Registered())
+			require.ErrorContains(t, err, "unknown option no_option_at_all_of_any_plugin; "+s.name+" has ")
+			_, list, _ := strings.Cut(err.Error(), " has ")
+			// The disk buffer is not in this version.
+			all := slices.DeleteFunc(strings.Split(list, ", "), func(n string) bool { return n == "buffer_directory" })
+			slices.Sort(names)
+			require.Equal(t, all, names)
+		})
+	}
+}
+
+// uncomment returns a sample with all options in it, but of the credentials only
+// those given.
+func uncomment(sample, credentials, more string) string {
+	var out strings.Builder
+	for line := range strings.Lines(sample) {
+		m := optionLine.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
+		if m == nil {
+			out.WriteString(line)
+			continue
+		}
+		if secret := strings.HasPrefix(m[2], "device_key") || strings.HasPrefix(m[2], "source_"); !secret {
+			out.WriteString("  " + m[2] + " = " + m[3] + "\n")
+		}
+	}
+	for option := range strings.SplitSeq(credentials, ",") {
+		out.WriteString("  " + option + "\n")
+	}
+	return out.String() + more
+}
+
+// The sample says which values hold without it: loading it whole changes nothing.
+func TestSampleConfigDefaults(t *testing.T) {
+	load := func(text string) (execd.Options, hologram.Hologram) {
+		var h *hologram.Hologram
+		cfg, err := execd.Parse([]byte(text), "", execd.Plugins{Outputs: map[string]outputs.Creator{
+			"hologram": func() telegraf.Output { h = hologram.New(); return h },
+		}})
+		require.NoError(t, err)
+		return cfg.Options, *h
+	}
+	const credentials = `device_key = "ABCDWXYZ"`
+	options, plain := load("[[outputs.hologram]]\n" + credentials)
+	sampleOptions, sample := load(uncomment(samples()[0].text, credentials, ""))
+	require.Equal(t, options, sampleOptions)
+	for i, f := range reflect.VisibleFields(reflect.TypeOf(plain)) {
+		if f.IsExported() && f.Tag.Get("toml") != "-" && f.Type.Kind() != reflect.Slice {
+			require.Equal(t, reflect.ValueOf(plain).Field(i).Interface(), reflect.ValueOf(sample).Field(i).Interface(), f.Name)
+		}
+	}
+	require.Empty(t, sample.ExtraTopics)
+}
