@@ -134,7 +134,7 @@ func TestUsage(t *testing.T) {
 func TestEmulatorPortTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer taken.Close()
+	defer func() { require.NoError(t, taken.Close()) }()
 	code, _, stderr := call(t, "", "emulator", "--address", taken.Addr().String())
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "address already in use")
@@ -149,11 +149,15 @@ func TestRoundTrip(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("testdata", "corpora", name+".lp"))
 			require.NoError(t, err)
 			want, unreadable := normal(t, text)
-			for _, options := range [][]string{
+			all := [][]string{
 				{"--max-message-size", "16KiB"},
-				{"--max-message-size", "4KiB", "--metric-batch-size", "50", "--topics", "batch"},
 				{"--max-message-size", "16KiB", "--data-format", "influx", "--field-names", "full"},
-			} {
+				{"--max-message-size", "4KiB", "--metric-batch-size", "50"},
+			}
+			if name != "host" {
+				all = all[:1] // the others would tell nothing new
+			}
+			for _, options := range all {
 				code, messages, stderr := call(t, string(text), append([]string{"encode"}, options...)...)
 				require.Equal(t, unreadable, strings.Count(stderr, "\n"), stderr)
 				require.Equal(t, unreadable > 0, code == 1)
