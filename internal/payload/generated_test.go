@@ -3,6 +3,7 @@ package payload
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -337,7 +338,7 @@ func TestManyOfEverything(t *testing.T) {
 		"numbered series": func() []telegraf.Metric {
 			var all []telegraf.Metric
 			for i := range 1200 {
-				all = append(all, newTestMetric("m", map[string]string{"truck": fmt.Sprintf("truck-%03d", i), "n": fmt.Sprint(i)}, map[string]any{"s": fmt.Sprintf("%d", 999_999_999_999_999_990+int64(i))}, epoch))
+				all = append(all, newTestMetric("m", map[string]string{"truck": fmt.Sprintf("truck-%03d", i), "n": strconv.Itoa(i)}, map[string]any{"s": strconv.FormatInt(999_999_999_999_999_990+int64(i), 10)}, epoch))
 			}
 			return all
 		},
@@ -345,7 +346,7 @@ func TestManyOfEverything(t *testing.T) {
 			prefix := strings.Repeat("long prefix ", 500)
 			var all []telegraf.Metric
 			for i := range 1000 {
-				all = append(all, newTestMetric("m", nil, map[string]any{"s": prefix + fmt.Sprint(i)}, epoch))
+				all = append(all, newTestMetric("m", nil, map[string]any{"s": prefix + strconv.Itoa(i)}, epoch))
 			}
 			return all
 		},
@@ -353,16 +354,16 @@ func TestManyOfEverything(t *testing.T) {
 			var all []telegraf.Metric
 			for i := range 20 {
 				m := newTestMetric("m", tags, map[string]any{"f": 1.5}, epoch)
-				m.AddTag("series", fmt.Sprint(i))
+				m.AddTag("series", strconv.Itoa(i))
 				all = append(all, m)
 			}
 			return all
 		},
 	}
-	for name, make := range cases {
+	for name, metrics := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			requireRoundTrip(t, make())
+			requireRoundTrip(t, metrics())
 		})
 	}
 }

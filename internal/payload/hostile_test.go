@@ -53,7 +53,7 @@ func script(parts ...any) []byte {
 		case []byte:
 			b = append(b, p...)
 		case int:
-			b = binary.AppendUvarint(b, uint64(p)) //nolint:gosec // not negative
+			b = binary.AppendUvarint(b, uint64(p))
 		case string:
 			b = append(append(b, p...), textEnd)
 		default:
@@ -299,7 +299,8 @@ func TestHostileSize(t *testing.T) {
 		"many measurements":               measurementsScript(40_000),
 		"wide sets":                       wideSetsScript(20_000, 2_000),
 		"wide sets, and one narrow":       wideSetsScript(80_000, 50),
-		"series of their own":             seriesScript(MaxMetrics),
+		"series of their own":             seriesScript(MaxMetrics, 12),
+		"series of their own, long texts": seriesScript(MaxMetrics, 60),
 	}
 	for name, content := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -363,9 +364,12 @@ func wideSetsScript(columns, rows int) []byte {
 	return append(append(b, all...), one...)
 }
 
-// seriesScript is content of so many metrics with a series each.
-func seriesScript(n int) []byte {
-	return script(byte(headOne|headSequence|9), n, "m", "a", "b", end, "f", end, byte(0), byte(kindInt)|constantly,
+// seriesScript is content of so many metrics with a series each, whose two tags
+// and two fields are made from a prefix of so many bytes.
+func seriesScript(n, prefix int) []byte {
+	numbered := script(strings.Repeat("x", prefix), byte(1), constantly, 0)
+	return script(byte(headOne|headSequence|9), n, "m", "a", "b", end, "f", "g", end, byte(0),
+		bytes.Repeat([]byte{byte(kindString + int(stringsNumbered))}, 2),
 		byte(stringsNumbered), byte(stringsNumbered),
-		"some prefix ", byte(0), constantly, 0, "some prefix ", byte(0), constantly, 0, constantly, 0, 1<<20)
+		numbered, numbered, constantly, 0, numbered, numbered)
 }

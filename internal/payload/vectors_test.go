@@ -265,3 +265,44 @@ func writeVectors(t *testing.T) {
 	require.NoError(t, os.MkdirAll("testdata", 0o755))
 	require.NoError(t, os.WriteFile(vectorsFile, file.Bytes(), 0o600))
 }
+
+// The specification and the code give the same numbers.
+func TestSpecification(t *testing.T) {
+	spec, err := os.ReadFile("../../docs/payload.md")
+	require.NoError(t, err)
+	data, err := os.ReadFile(vectorsFile)
+	require.NoError(t, err)
+	for line := range bytes.Lines(data) {
+		var v vector
+		require.NoError(t, json.Unmarshal(line, &v))
+		if v.Name == "every type" {
+			require.Contains(t, string(spec), "    "+v.Payload+"\n", "the example")
+		}
+	}
+	for text, number := range map[string]int{
+		"| 0..23 | int":      kindInt,
+		"| 24..47 | uint":    kindUint,
+		"| 48..95 | float":   kindDecimal,
+		"| 96..107 | float":  kindDecimalParam,
+		"| 108..110 | float": kindRaw,
+		"| 111 | bool":       kindFalse,
+		"| 112 | bool":       kindTrue,
+		"| 113 | bool":       kindBits,
+		"| 114 | bool":       kindBitsSeries,
+		"| 115..118 | str":   kindString,
+		"| 119..255 | ":      kinds,
+	} {
+		require.Contains(t, string(spec), "\n"+text)
+		require.True(t, strings.HasPrefix(text, fmt.Sprintf("| %d", number)), "%s: %d", text, number)
+	}
+	for text, number := range map[string]int{
+		"bytes of content | 2,097,152":                     MaxContent,
+		"\n| metrics | 65,536":                             MaxMetrics,
+		"tag values and field values of all metrics | 262": MaxValues,
+		"over all metrics | 16,777,216":                    MaxText,
+	} {
+		require.Contains(t, string(spec), text)
+		digits := strings.ReplaceAll(text[strings.LastIndex(text, "| ")+2:], ",", "")
+		require.True(t, strings.HasPrefix(strconv.Itoa(number), digits), "%s: %d", text, number)
+	}
+}

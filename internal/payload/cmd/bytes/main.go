@@ -96,14 +96,16 @@ func run(w io.Writer, root string) error {
 		}
 	}
 	for _, f := range order {
-		print(w, f, names, results[f])
+		if err := write(w, f, names, results[f]); err != nil {
+			return fmt.Errorf("writing table: %w", err)
+		}
 	}
 	return nil
 }
 
-func print(w io.Writer, format string, names []string, results map[string][]float64) {
+// write prints the table of a format.
+func write(w io.Writer, format string, names []string, results map[string][]float64) error {
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight)
-	defer t.Flush()
 	fmt.Fprintf(t, "\n%s: bytes per metric\n", format)
 	row := func(name string, values []float64) {
 		fmt.Fprintf(t, "%s\t", name)
@@ -131,6 +133,7 @@ func print(w io.Writer, format string, names []string, results map[string][]floa
 	if strings.HasPrefix(format, "frame") {
 		row("floor", floor)
 	}
+	return t.Flush()
 }
 
 // measure returns the bytes per metric of windows of n metrics.
