@@ -37,7 +37,7 @@ func lines(t testing.TB, metrics []telegraf.Metric) string {
 	return string(b)
 }
 
-// TestDecode decodes each testdata/NAME.in. What comes of it is in NAME.out: the
+// TestDecode decodes each testdata/NAME.in. What comes of it is in NAME.want: the
 // metrics as line protocol and then, after "error: ", the error if there is one.
 func TestDecode(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.in")
@@ -55,7 +55,7 @@ func TestDecode(t *testing.T) {
 			}
 			require.Equal(t, strings.HasPrefix(name, "wrong_"), len(e.Metrics) == 0 && err != nil)
 
-			expected := strings.TrimSuffix(file, ".in") + ".out"
+			expected := strings.TrimSuffix(file, ".in") + ".want"
 			if *update {
 				require.NoError(t, os.WriteFile(expected, []byte(got), 0o600))
 			}
