@@ -472,8 +472,26 @@ func (d *decoder) group(g *decodedGroup, series []decodedSeries, rowSeries []int
 		}
 		fields[i], flat = flat[:0:w], flat[w:]
 	}
+	of := specialColumns{rows: n}
+	if g.flags&quotients != 0 {
+		if has.sparse {
+			return errCoding
+		}
+		if of.denominators, err = d.intColumn(n, local, len(series)); err != nil {
+			return err
+		}
+	}
 	in := local
 	for c := range g.columns {
+		if k := int(g.kinds[c]); k >= kindShare && k < kindFalse {
+			if has.sparse {
+				return errCoding
+			}
+			if err := d.special(&of, c, g.kinds, local, len(series), fields); err != nil {
+				return err
+			}
+			continue
+		}
 		if has.sparse {
 			in = make([]int32, has.count(c))
 			for i := range in {
@@ -488,6 +506,7 @@ func (d *decoder) group(g *decodedGroup, series []decodedSeries, rowSeries []int
 			return err
 		}
 	}
+	of.fillShares(fields)
 	for i, r := range g.rows {
 		if g.twins && !distinctNames(g.columns, fields[i]) {
 			return errTwice
@@ -497,6 +516,81 @@ func (d *decoder) group(g *decodedGroup, series []decodedSeries, rowSeries []int
 		out[r] = newMetric(g, &series[local[i]], fields[i], t)
 	}
 	return nil
+}
+
+// specialColumns are the columns of a group that are written by way of others.
+type specialColumns struct {
+	rows         int
+	denominators []uint64 // nil where the group has none
+	shares       []pendingShare
+}
+
+// pendingShare is a share of columns that may come after it.
+type pendingShare struct {
+	share        share
+	column, a, b int
+}
+
+// special reads a column of shares, whose values are filled in when all columns
+// are known, or of quotients. Its group is not sparse, so that every metric's
+// fields are indexed by column.
+func (d *decoder) special(of *specialColumns, c int, columns []byte, series []int32, nseries int, fields [][]decodedField) error {
+	k := int(columns[c])
+	switch {
+	case k < kindQuotient:
+		a, err := d.uvarint()
+		if err != nil {
+			return err
+		}
+		b, err := d.uvarint()
+		if err != nil {
+			return err
+		}
+		if a >= uint64(len(columns)) || b >= uint64(len(columns)) {
+			return errCoding
+		}
+		if int(columns[a]) >= kindDecimal || int(columns[b]) >= kindDecimal {
+			return errCoding // not an integer column
+		}
+		of.shares = append(of.shares, pendingShare{share(k - kindShare), c, int(a), int(b)})
+		for i := range fields {
+			fields[i] = append(fields[i], decodedField{column: int32(c)})
+		}
+		return nil
+	case k == kindQuotient && of.denominators != nil:
+		numerators, err := d.intColumn(of.rows, series, nseries)
+		if err != nil {
+			return err
+		}
+		differences, err := d.intColumn(of.rows, series, nseries)
+		if err != nil {
+			return err
+		}
+		for i := range fields {
+			v := math.Float64frombits(quotient(numerators[i], of.denominators[i]) + differences[i])
+			fields[i] = append(fields[i], decodedField{int32(c), v})
+		}
+		return nil
+	}
+	return errCoding
+}
+
+// fillShares computes the values of shares.
+func (of *specialColumns) fillShares(fields [][]decodedField) {
+	for _, p := range of.shares {
+		for _, f := range fields {
+			f[p.column].value = math.Float64frombits(p.share.value(number(f[p.a].value), number(f[p.b].value)))
+		}
+	}
+}
+
+// number returns the value of an integer field as a float.
+func number(v any) float64 {
+	if u, ok := v.(uint64); ok {
+		return float64(u)
+	}
+	i, _ := v.(int64)
+	return float64(i)
 }
 
 var errTwice = errors.New("a metric has a field twice")

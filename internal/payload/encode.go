@@ -18,7 +18,8 @@ const (
 	sparseTags    = 0x01                      // not every series has every tag
 	sparseColumns = 0x02                      // not every metric has every column
 	plainTags     = 0x04                      // all tag columns are plain and their codings left out
-	flagsReserved = 0xf8
+	quotients     = 0x08                      // a column of denominators comes before the field columns
+	flagsReserved = 0xf0
 )
 
 // The kinds of field columns: type and coding in one byte.
@@ -28,7 +29,9 @@ const (
 	kindDecimal      = kindUint + int(intCodings)                  // + exponent*decimalCodings + predictor*2 + constant
 	kindDecimalParam = kindDecimal + plainExponents*decimalCodings // + predictor*2 + constant; a parameter byte leads the data
 	kindRaw          = kindDecimalParam + decimalCodings           // + predictor-predictZero, up to predictSeries
-	kindFalse        = kindRaw + 3                                 // all false
+	kindShare        = kindRaw + 3                                 // + share; the indices of two columns are the data
+	kindQuotient     = kindShare + int(shares)                     // numerators, then the differences to the quotients
+	kindFalse        = kindQuotient + 1                            // all false
 	kindTrue         = kindFalse + 1                               // all true
 	kindBits         = kindTrue + 1                                // one bit each
 	kindBitsSeries   = kindBits + 1                                // one bit each, XORed with the same series before
@@ -73,6 +76,7 @@ type group struct {
 	columns     []int32 // sorted by name and type
 	sparseTags  bool
 	sparse      bool
+	quotients   bool
 	kinds       []byte
 	data        []byte
 }
@@ -323,6 +327,9 @@ func (e *Encoder) appendSchema(dst []byte, g *group) []byte {
 	if len(g.series) == 1 && !e.anyNumbered(g) {
 		flags |= plainTags
 	}
+	if g.quotients {
+		flags |= quotients
+	}
 	dst = append(dst, flags)
 	return append(dst, g.kinds...)
 }
@@ -470,14 +477,113 @@ func (e *Encoder) encodeColumns(g *group, rows []row) {
 			}
 		}
 	}
+	var special map[int32]special
+	if !g.sparse {
+		special = e.specialColumns(g, values, common, nseries)
+	}
 	for _, c := range g.columns {
 		in := series[c]
 		if !g.sparse {
 			in = common
 		}
+		if sp, ok := special[c]; ok {
+			g.data = append(g.data, sp.data...)
+			g.kinds = append(g.kinds, byte(sp.kind))
+			continue
+		}
 		var kind int
 		kind, g.data = e.appendColumn(g.data, m.columns[c].typ, values[c], in, nseries)
 		g.kinds = append(g.kinds, byte(kind)) // below kinds
+	}
+}
+
+// shortExponent is up to which exponent a column of decimals is surely the best.
+const shortExponent = 8
+
+// special is a column that is written by way of others.
+type special struct {
+	kind int
+	data []byte
+}
+
+// specialColumns finds the float columns of a group that are shares of others
+// or quotients, and appends the denominators of the latter to the group's data.
+func (e *Encoder) specialColumns(g *group, values [][]uint64, series []int32, nseries int) map[int32]special {
+	m := g.measurement
+	// Only what is no short decimal number can gain.
+	var candidates []int32
+	for _, c := range g.columns {
+		if m.columns[c].typ != typeFloat {
+			continue
+		}
+		if d, ok := chooseDecimal(values[c]); !ok || d.exponent > shortExponent {
+			candidates = append(candidates, c)
+		}
+	}
+	if len(candidates) == 0 {
+		return nil
+	}
+	columns := make([]column, len(g.columns))
+	others := make([][]uint64, len(g.columns))
+	for i, c := range g.columns {
+		columns[i] = m.columns[c]
+		if t := columns[i].typ; t == typeInt || t == typeUint {
+			others[i] = values[c]
+		}
+	}
+	found := map[int32]special{}
+	var rest []int32
+	var restValues [][]uint64
+	for _, c := range candidates {
+		if sh, a, b, ok := findShare(values[c], columns, others); ok {
+			data := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(a)), uint64(b))
+			found[c] = special{kindShare + int(sh), data}
+			continue
+		}
+		rest = append(rest, c)
+		restValues = append(restValues, values[c])
+	}
+	if len(rest) == 0 {
+		return found
+	}
+	e.quotientColumns(g, rest, restValues, series, nseries, found)
+	return found
+}
+
+// quotientColumns adds the columns that are smaller as quotients, if together
+// they are clearly so.
+func (e *Encoder) quotientColumns(g *group, columns []int32, values [][]uint64, series []int32, nseries int, found map[int32]special) {
+	s := &e.scratch
+	denominators, numerators := chooseQuotients(values, len(g.rows))
+	if denominators == nil {
+		return
+	}
+	before := s.appendIntColumn(nil, denominators, series, nseries)
+	asQuotients, asOthers := len(before), 0
+	var chosen []int32
+	var data [][]byte
+	for i, c := range columns {
+		differences := make([]uint64, len(g.rows))
+		for r, v := range values[i] {
+			differences[r] = v - quotient(numerators[i][r], denominators[r])
+		}
+		column := s.appendIntColumn(nil, numerators[i], series, nseries)
+		column = s.appendIntColumn(column, differences, series, nseries)
+		if _, other := s.appendFloats(nil, values[i], series, nseries); len(column) < len(other) {
+			asQuotients += len(column)
+			asOthers += len(other)
+			chosen = append(chosen, c)
+			data = append(data, column)
+		}
+	}
+	// Floats that are written by themselves compress a little better than these.
+	if asQuotients*4 >= asOthers*3 {
+		return
+	}
+	g.quotients = true
+	g.data = append(g.data, before...)
+	for i, c := range chosen {
+		found[c] = special{kindQuotient, data[i]}
 	}
 }
 

@@ -180,6 +180,8 @@ func vectorCases() []vector {
 			newTestMetric("m", nil, map[string]any{"f": false}, epoch-100e9), newTestMetric("m", nil, map[string]any{"f": false}, epoch+300e9),
 		}),
 		of("noise that does not compress", []telegraf.Metric{newTestMetric("\x02\x03", nil, map[string]any{"\x04": chaos(1), "\x05": chaos(2), "\x06": chaos(3)}, chaos(4))}),
+		of("shares of other columns", shareMetrics()),
+		of("quotients", quotientMetrics()),
 	}
 }
 
@@ -276,7 +278,7 @@ func TestSpecification(t *testing.T) {
 		var v vector
 		require.NoError(t, json.Unmarshal(line, &v))
 		if v.Name == "every type" {
-			require.Contains(t, string(spec), "    "+v.Payload+"\n", "the example")
+			require.True(t, strings.Contains(string(spec), "    "+v.Payload+"\n"), "the example is not %s", v.Payload)
 		}
 	}
 	for text, number := range map[string]int{
@@ -285,12 +287,14 @@ func TestSpecification(t *testing.T) {
 		"| 48..95 | float":   kindDecimal,
 		"| 96..107 | float":  kindDecimalParam,
 		"| 108..110 | float": kindRaw,
-		"| 111 | bool":       kindFalse,
-		"| 112 | bool":       kindTrue,
-		"| 113 | bool":       kindBits,
-		"| 114 | bool":       kindBitsSeries,
-		"| 115..118 | str":   kindString,
-		"| 119..255 | ":      kinds,
+		"| 111..113 | float": kindShare,
+		"| 114 | float":      kindQuotient,
+		"| 115 | bool":       kindFalse,
+		"| 116 | bool":       kindTrue,
+		"| 117 | bool":       kindBits,
+		"| 118 | bool":       kindBitsSeries,
+		"| 119..122 | str":   kindString,
+		"| 123..255 | ":      kinds,
 	} {
 		require.Contains(t, string(spec), "\n"+text)
 		require.True(t, strings.HasPrefix(text, fmt.Sprintf("| %d", number)), "%s: %d", text, number)
@@ -305,4 +309,40 @@ func TestSpecification(t *testing.T) {
 		digits := strings.ReplaceAll(text[strings.LastIndex(text, "| ")+2:], ",", "")
 		require.True(t, strings.HasPrefix(strconv.Itoa(number), digits), "%s: %d", text, number)
 	}
+}
+
+// shareMetrics are of a disk, a memory and a counter that say how full they are.
+func shareMetrics() []telegraf.Metric {
+	var all []telegraf.Metric
+	for i := range 4 {
+		used, free := int64(16775118848+i*12288), int64(81018175488-i*12288)
+		all = append(all,
+			newTestMetric("disk", map[string]string{"path": "/"}, map[string]any{
+				"used": used, "free": free, "used_percent": float64(used) / (float64(used) + float64(free)) * 100,
+			}, epoch+int64(i)*1e10),
+			newTestMetric("mem", nil, map[string]any{
+				"used": used, "total": int64(25276502016), "used_percent": 100 * float64(used) / 25276502016,
+			}, epoch+int64(i)*1e10),
+			newTestMetric("pool", nil, map[string]any{
+				"free": uint64(i + 1), "total": uint64(7), "percent": float64(i+1) / 7 * 100,
+			}, epoch+int64(i)*1e10),
+		)
+	}
+	return all
+}
+
+// quotientMetrics are of two processors that count ticks.
+func quotientMetrics() []telegraf.Metric {
+	var all []telegraf.Metric
+	for i := range 4 {
+		for cpu := range 2 {
+			total := 993 + 7*i + cpu
+			idle, user := total-82-9*i-cpu, 61+5*i+cpu
+			share := func(ticks int) float64 { return 100 * (float64(ticks+5000)/100 - 50) / (float64(total) / 100) }
+			all = append(all, newTestMetric("cpu", map[string]string{"cpu": "cpu" + strconv.Itoa(cpu)}, map[string]any{
+				"usage_idle": share(idle), "usage_user": share(user), "usage_system": share(total - idle - user), "usage_irq": 0.0,
+			}, epoch+int64(i)*1e10))
+		}
+	}
+	return all
 }
