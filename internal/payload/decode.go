@@ -506,7 +506,9 @@ func (d *decoder) group(g *decodedGroup, series []decodedSeries, rowSeries []int
 			return err
 		}
 	}
-	of.fillShares(fields)
+	if err := of.fillShares(fields); err != nil {
+		return err
+	}
 	for i, r := range g.rows {
 		if g.twins && !distinctNames(g.columns, fields[i]) {
 			return errTwice
@@ -576,12 +578,17 @@ func (d *decoder) special(of *specialColumns, c int, columns []byte, series []in
 }
 
 // fillShares computes the values of shares.
-func (of *specialColumns) fillShares(fields [][]decodedField) {
+func (of *specialColumns) fillShares(fields [][]decodedField) error {
 	for _, p := range of.shares {
 		for _, f := range fields {
-			f[p.column].value = math.Float64frombits(p.share.value(number(f[p.a].value), number(f[p.b].value)))
+			v := math.Float64frombits(p.share.value(number(f[p.a].value), number(f[p.b].value)))
+			if math.IsNaN(v) {
+				return errCoding // its bits would depend on the platform
+			}
+			f[p.column].value = v
 		}
 	}
+	return nil
 }
 
 // number returns the value of an integer field as a float.
