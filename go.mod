@@ -13,7 +13,6 @@ require (
 )
 
 require (
-	github.com/google/uuid v1.6.0 // indirect
 	github.com/naoina/go-stringutil v0.1.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 )
