@@ -22,7 +22,24 @@ var (
 // ParseRecord reads one record of line protocol, as a Splitter returns it, with timestamps in nanoseconds. A record
 // without timestamp gets the time at. Fields keep their order, and of a repeated tag or field the last counts; from 256
 // fields on the order is not kept.
+//
+// The decoder refuses what is not UTF-8 and, in names and tags, control characters. Telegraf writes both as they come
+// from a device, so that a record with either is read with stand-ins for those bytes.
 func ParseRecord(record []byte, at time.Time) (telegraf.Metric, error) {
+	m, err := parseRecord(record, at, asIs)
+	if err == nil || !needsStandIns(record) {
+		return m, err
+	}
+	if m, err := parseRecord(standIn(record), at, original); err == nil {
+		return m, nil
+	}
+	return nil, err
+}
+
+func asIs(text []byte) string { return string(text) }
+
+// parseRecord reads a record; text makes the string of every name and text in it.
+func parseRecord(record []byte, at time.Time, text func([]byte) string) (telegraf.Metric, error) {
 	d := lineprotocol.NewDecoderWithBytes(record)
 	if !d.Next() {
 		return nil, errNoRecord
@@ -31,7 +48,7 @@ func ParseRecord(record []byte, at time.Time) (telegraf.Metric, error) {
 	if err != nil {
 		return nil, recordError(err)
 	}
-	m := metric.New(string(name), nil, nil, at)
+	m := metric.New(text(name), nil, nil, at)
 	for {
 		key, value, err := d.NextTag()
 		if err != nil {
@@ -40,7 +57,7 @@ func ParseRecord(record []byte, at time.Time) (telegraf.Metric, error) {
 		if key == nil {
 			break
 		}
-		m.AddTag(string(key), string(value))
+		m.AddTag(text(key), text(value))
 	}
 	var many map[string]any
 	for n := 0; ; n++ {
@@ -51,14 +68,18 @@ func ParseRecord(record []byte, at time.Time) (telegraf.Metric, error) {
 		if key == nil {
 			break
 		}
+		v := value.Interface()
+		if value.Kind() == lineprotocol.String {
+			v = text([]byte(value.StringV()))
+		}
 		switch {
 		case n < manyFields:
-			m.AddField(string(key), value.Interface())
+			m.AddField(text(key), v)
 		default:
 			if many == nil {
 				many = m.Fields()
 			}
-			many[string(key)] = value.Interface()
+			many[text(key)] = v
 		}
 	}
 	t, err := d.Time(lineprotocol.Nanosecond, at)

@@ -278,7 +278,9 @@ func TestSpecification(t *testing.T) {
 		var v vector
 		require.NoError(t, json.Unmarshal(line, &v))
 		if v.Name == "every type" {
-			require.True(t, strings.Contains(string(spec), "    "+v.Payload+"\n"), "the example is not %s", v.Payload)
+			if !bytes.Contains(spec, []byte("    "+v.Payload+"\n")) {
+				t.Errorf("the example is not %s", v.Payload)
+			}
 		}
 	}
 	for text, number := range map[string]int{
