@@ -43,7 +43,9 @@ test: test-unit test-e2e ## run all tests that CI runs
 
 .PHONY: test-unit
 test-unit: ## run the tests of the module, with the race detector where there is a C compiler, and the fuzz seeds
+# (and without it those that take minutes with it)
 	$(GO) test $(RACE) ./...
+	$(GO) test -run 'TestFloor|TestLimits|TestHostileSize|TestDamage' ./internal/payload
 
 .PHONY: test-e2e
 test-e2e: ## run the tests with the real Telegraf (the first time builds it: 80 MB of modules)

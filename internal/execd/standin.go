@@ -1,6 +1,7 @@
 package execd
 
 import (
+	"slices"
 	"unicode/utf8"
 )
 
@@ -19,15 +20,7 @@ func refused(b byte) bool {
 
 // needsStandIns tells whether a record has a byte that the decoder may refuse.
 func needsStandIns(record []byte) bool {
-	if !utf8.Valid(record) {
-		return true
-	}
-	for _, b := range record {
-		if refused(b) {
-			return true
-		}
-	}
-	return false
+	return !utf8.Valid(record) || slices.ContainsFunc(record, refused)
 }
 
 // standIn returns the record with stand-ins.
