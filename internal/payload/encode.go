@@ -498,7 +498,7 @@ func (e *Encoder) encodeColumns(g *group, rows []row) {
 }
 
 // shortExponent is up to which exponent a column of decimals is surely the best.
-const shortExponent = 8
+const shortExponent = 5
 
 // special is a column that is written by way of others.
 type special struct {
@@ -621,13 +621,26 @@ func (e *Encoder) appendColumn(dst []byte, typ fieldType, values []uint64, serie
 	}
 }
 
+// appendFloats appends a column of floats as decimals or raw. What a device
+// computes with 32 bits is exact as a decimal too, but shorter raw.
 func (s *scratch) appendFloats(dst []byte, values []uint64, series []int32, nseries int) (int, []byte) {
 	h := &s.history
 	d, ok := chooseDecimal(values)
-	if !ok {
-		p := chooseRaw(h, values, series, nseries)
-		return kindRaw + int(p-predictZero), h.appendRaw(dst, p, values, series, nseries)
+	if ok && d.exponent <= shortExponent {
+		return s.appendDecimals(dst, d, values, series, nseries)
 	}
+	p := chooseRaw(h, values, series, nseries)
+	raw := h.appendRaw(dst, p, values, series, nseries)
+	if ok {
+		if kind, decimals := s.appendDecimals(nil, d, values, series, nseries); len(decimals) < len(raw)-len(dst) {
+			return kind, append(dst, decimals...)
+		}
+	}
+	return kindRaw + int(p-predictZero), raw
+}
+
+func (s *scratch) appendDecimals(dst []byte, d decimal, values []uint64, series []int32, nseries int) (int, []byte) {
+	h := &s.history
 	numbers := s.numbers[:0]
 	var in []int32
 	for i, v := range values {
