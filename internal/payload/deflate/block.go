@@ -9,7 +9,7 @@ import (
 // than a header costs.
 
 const (
-	gridCells  = 16 // places to divide at, evenly spread, and one less
+	gridCells  = 12 // places to divide at, evenly spread, and one less
 	minCell    = 32 // tokens of a cell
 	headerBase = 60 // bits of a header of its own without its symbols, about
 	headerEach = 4  // and for each symbol
