@@ -3,6 +3,7 @@ package execd
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
@@ -102,10 +103,17 @@ func isRecord(line []byte) bool {
 	return err == nil
 }
 
-// recordError says what is wrong without the line number, which is always that of the one record.
+// recordError says what is wrong without the line number, which is always that of the one record, and with the
+// beginning only of what is quoted of it.
 func recordError(err error) error {
+	const longest = 200 // bytes
+	at := ""
 	if d, ok := errors.AsType[*lineprotocol.DecodeError](err); ok {
-		return fmt.Errorf("no line protocol at byte %d: %w", d.Column, d.Err)
+		at, err = fmt.Sprintf(" at byte %d", d.Column), d.Err
 	}
-	return fmt.Errorf("no line protocol: %w", err)
+	text := err.Error()
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return fmt.Errorf("no line protocol%s: %s", at, text)
 }
