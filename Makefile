@@ -105,6 +105,11 @@ fuzz: ## run each fuzz test for FUZZTIME (60s)
 size: ## build for all targets; fail where the ARMv6 binary is above SIZE_LIMIT (4000000)
 	@GO="$(GO)" sh tools/size.sh $(SIZE_LIMIT) "$(LDFLAGS)" "$(TARGETS)" "$(COMPILES)"
 
+# Besides what is built for users, one with the bytes the other way round.
+.PHONY: platforms
+platforms: ## check that every platform makes the same payloads (under qemu-user, where installed)
+	@GO="$(GO)" sh tools/platforms.sh "$(TARGETS) linux/s390x"
+
 .PHONY: wire
 wire: ## count the bytes on the wire (needs root, for network namespaces)
 	$(GO) test -count=1 -v ./scripts/wire
