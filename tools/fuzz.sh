@@ -16,7 +16,10 @@ for package in $packages; do
 		count=$((count + 1))
 		echo "=== $name $package"
 		# Go takes up to a minute to make an input that found new code smaller, and runs no other meanwhile.
-		"$go" test -run '^$' -fuzz "^$name\$" -fuzztime "$fuzztime" -fuzzminimizetime 2s "$package" || failed="$failed $package.$name"
+		"$go" test -run '^$' -fuzz "^$name\$" -fuzztime "$fuzztime" -fuzzminimizetime 2s "$package" && continue
+		# On a busy machine Go reports its own deadline as a failure. An input that really failed has been kept and
+		# fails again.
+		"$go" test -count=1 -run "^$name\$" "$package" || failed="$failed $package.$name"
 	done
 done
 if [ -n "$failed" ]; then
