@@ -325,6 +325,7 @@ func (c *Config) Describe() string {
 			age = fmt.Sprintf(", each for up to %v", o.BufferMaxAge)
 		}
 		fmt.Fprintf(&b, "  buffer      in memory, up to %v%s; when full: %s\n", o.BufferLimit, age, o.BufferFull)
+		b.WriteString("              what waits there is lost when the process is killed or the power is cut\n")
 	}
 	fmt.Fprintf(&b, "  log level   %s\n", o.LogLevel)
 	for i, s := range c.set {
