@@ -644,7 +644,7 @@ func newMetric(g *decodedGroup, s *decodedSeries, fields []decodedField, t time.
 		return m
 	}
 	// A map has no order, and the list is the metric's own.
-	slices.SortFunc(m.FieldList(), func(a, b *telegraf.Field) int { return compareText(a.Key, b.Key) })
+	slices.SortFunc(m.FieldList(), func(a, b *telegraf.Field) int { return strings.Compare(a.Key, b.Key) })
 	return m
 }
 

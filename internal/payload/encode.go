@@ -1,10 +1,12 @@
 package payload
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // The head byte of the content.
@@ -75,6 +77,7 @@ type group struct {
 	tags        []int32 // sorted by key
 	columns     []int32 // sorted by name and type
 	sparseTags  bool
+	plainTags   bool // all tag columns are plain
 	sparse      bool
 	quotients   bool
 	kinds       []byte
@@ -221,7 +224,8 @@ func (e *Encoder) collectKeys(g *group, rows []row) {
 		g.sparseTags = g.sparseTags || len(keys) != first
 	}
 	g.sparseTags = g.sparseTags || len(g.tags) != first
-	slices.SortFunc(g.tags, func(a, b int32) int { return compareText(m.tags[a], m.tags[b]) })
+	slices.SortFunc(g.tags, func(a, b int32) int { return strings.Compare(m.tags[a], m.tags[b]) })
+	g.plainTags = len(g.series) == 1 && !e.anyNumbered(g)
 
 	// Shapes first, so that the columns of a shape are looked at once.
 	s.next = zeroed(s.next, max(len(m.tags), len(m.columns), len(m.shapes)))
@@ -242,21 +246,8 @@ func (e *Encoder) collectKeys(g *group, rows []row) {
 	}
 	slices.SortFunc(g.columns, func(a, b int32) int {
 		x, y := m.columns[a], m.columns[b]
-		if c := compareText(x.name, y.name); c != 0 {
-			return c
-		}
-		return int(x.typ) - int(y.typ)
+		return cmp.Or(strings.Compare(x.name, y.name), cmp.Compare(x.typ, y.typ))
 	})
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func zeroed(s []int32, n int) []int32 {
@@ -324,7 +315,7 @@ func (e *Encoder) appendSchema(dst []byte, g *group) []byte {
 	if g.sparse {
 		flags |= sparseColumns
 	}
-	if len(g.series) == 1 && !e.anyNumbered(g) {
+	if g.plainTags {
 		flags |= plainTags
 	}
 	if g.quotients {
@@ -363,9 +354,8 @@ func (e *Encoder) appendTags(dst []byte, g *group) []byte {
 		}
 		dst = p.append(dst, s, nil, 0)
 	}
-	plain := len(g.series) == 1 && !e.anyNumbered(g)
 	at := len(dst)
-	if !plain {
+	if !g.plainTags {
 		dst = append(dst, make([]byte, len(g.tags))...)
 	}
 	// Tags and the keys of every series are in the same order.
@@ -380,7 +370,7 @@ func (e *Encoder) appendTags(dst []byte, g *group) []byte {
 			}
 		}
 		coding := stringsPlain
-		if !plain {
+		if !g.plainTags {
 			coding = e.chooseStrings(s.texts)
 			dst[at+i] = byte(coding)
 		}
@@ -452,24 +442,25 @@ func (e *Encoder) encodeColumns(g *group, rows []row) {
 		g.data = p.append(g.data, s, series, nseries)
 	}
 
-	// Gather the values column by column.
+	// Gather the values column by column. Where every row has every column, the
+	// columns share their rows' series and one piece of memory.
 	values := make([][]uint64, len(m.columns))
 	series := make([][]int32, len(m.columns))
 	var common []int32
 	if !g.sparse {
-		common = make([]int32, 0, len(g.rows))
-	}
-	flat := make([]uint64, 0, len(g.rows)*len(g.columns)*boolInt(!g.sparse))
-	for i, c := range g.columns {
-		if !g.sparse {
-			values[c] = flat[i*len(g.rows) : i*len(g.rows) : (i+1)*len(g.rows)]
+		n := len(g.rows)
+		flat := make([]uint64, n*len(g.columns))
+		common = make([]int32, 0, n)
+		for _, i := range g.rows {
+			common = append(common, s.rowSeries[i])
+		}
+		for _, c := range g.columns {
+			values[c], flat = flat[:0:n], flat[n:]
+			series[c] = common
 		}
 	}
 	for _, i := range g.rows {
 		r := rows[i]
-		if !g.sparse {
-			common = append(common, s.rowSeries[i])
-		}
 		for j, c := range m.shapes[r.shape].columns {
 			values[c] = append(values[c], e.values[int(r.values)+j])
 			if g.sparse {
@@ -482,17 +473,13 @@ func (e *Encoder) encodeColumns(g *group, rows []row) {
 		special = e.specialColumns(g, values, common, nseries)
 	}
 	for _, c := range g.columns {
-		in := series[c]
-		if !g.sparse {
-			in = common
-		}
 		if sp, ok := special[c]; ok {
 			g.data = append(g.data, sp.data...)
 			g.kinds = append(g.kinds, byte(sp.kind))
 			continue
 		}
 		var kind int
-		kind, g.data = e.appendColumn(g.data, m.columns[c].typ, values[c], in, nseries)
+		kind, g.data = e.appendColumn(g.data, m.columns[c].typ, values[c], series[c], nseries)
 		g.kinds = append(g.kinds, byte(kind)) // below kinds
 	}
 }
@@ -585,13 +572,6 @@ func (e *Encoder) quotientColumns(g *group, columns []int32, values [][]uint64, 
 	for i, c := range chosen {
 		found[c] = special{kindQuotient, data[i]}
 	}
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // appendColumn appends the data of a field column and returns its kind.
@@ -716,7 +696,6 @@ func (h *history) appendBools(dst []byte, values []uint64, series []int32, nseri
 // presence is which of a number of columns each row has: a column of indices
 // into the distinct sets, then those sets as bits.
 type presence struct {
-	width    int
 	current  []byte
 	sets     []byte
 	distinct map[string]uint64
@@ -724,7 +703,7 @@ type presence struct {
 }
 
 func newPresence(columns int) *presence {
-	return &presence{width: columns, current: make([]byte, (columns+7)/8), distinct: map[string]uint64{}}
+	return &presence{current: make([]byte, (columns+7)/8), distinct: map[string]uint64{}}
 }
 
 func (p *presence) begin()    { clear(p.current) }
