@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -468,14 +469,14 @@ func (e *Encoder) encodeColumns(g *group, rows []row) {
 			}
 		}
 	}
-	var special map[int32]special
+	var done map[int32]written
 	if !g.sparse {
-		special = e.specialColumns(g, values, common, nseries)
+		done = e.specialColumns(g, values, common, nseries)
 	}
 	for _, c := range g.columns {
-		if sp, ok := special[c]; ok {
-			g.data = append(g.data, sp.data...)
-			g.kinds = append(g.kinds, byte(sp.kind))
+		if w, ok := done[c]; ok {
+			g.data = append(g.data, w.data...)
+			g.kinds = append(g.kinds, byte(w.kind))
 			continue
 		}
 		var kind int
@@ -487,15 +488,15 @@ func (e *Encoder) encodeColumns(g *group, rows []row) {
 // shortExponent is up to which exponent a column of decimals is surely the best.
 const shortExponent = 5
 
-// special is a column that is written by way of others.
-type special struct {
+// written is a column that has been written out of turn.
+type written struct {
 	kind int
 	data []byte
 }
 
 // specialColumns finds the float columns of a group that are shares of others
 // or quotients, and appends the denominators of the latter to the group's data.
-func (e *Encoder) specialColumns(g *group, values [][]uint64, series []int32, nseries int) map[int32]special {
+func (e *Encoder) specialColumns(g *group, values [][]uint64, series []int32, nseries int) map[int32]written {
 	m := g.measurement
 	// Only what is no short decimal number can gain.
 	var candidates []int32
@@ -518,13 +519,13 @@ func (e *Encoder) specialColumns(g *group, values [][]uint64, series []int32, ns
 			others[i] = values[c]
 		}
 	}
-	found := map[int32]special{}
+	found := map[int32]written{}
 	var rest []int32
 	var restValues [][]uint64
 	for _, c := range candidates {
 		if sh, a, b, ok := findShare(values[c], columns, others); ok {
 			data := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(a)), uint64(b))
-			found[c] = special{kindShare + int(sh), data}
+			found[c] = written{kindShare + int(sh), data}
 			continue
 		}
 		rest = append(rest, c)
@@ -537,9 +538,9 @@ func (e *Encoder) specialColumns(g *group, values [][]uint64, series []int32, ns
 	return found
 }
 
-// quotientColumns adds the columns that are smaller as quotients, if together
-// they are clearly so.
-func (e *Encoder) quotientColumns(g *group, columns []int32, values [][]uint64, series []int32, nseries int, found map[int32]special) {
+// quotientColumns adds the columns as quotients, where they are smaller so and
+// together are clearly smaller, or else as floats that are written by themselves.
+func (e *Encoder) quotientColumns(g *group, columns []int32, values [][]uint64, series []int32, nseries int, found map[int32]written) {
 	s := &e.scratch
 	denominators, numerators := chooseQuotients(values, len(g.rows))
 	if denominators == nil {
@@ -547,8 +548,7 @@ func (e *Encoder) quotientColumns(g *group, columns []int32, values [][]uint64, 
 	}
 	before := s.appendIntColumn(nil, denominators, series, nseries)
 	asQuotients, asOthers := len(before), 0
-	var chosen []int32
-	var data [][]byte
+	smaller := map[int32]written{}
 	for i, c := range columns {
 		differences := make([]uint64, len(g.rows))
 		for r, v := range values[i] {
@@ -556,11 +556,12 @@ func (e *Encoder) quotientColumns(g *group, columns []int32, values [][]uint64, 
 		}
 		column := s.appendIntColumn(nil, numerators[i], series, nseries)
 		column = s.appendIntColumn(column, differences, series, nseries)
-		if _, other := s.appendFloats(nil, values[i], series, nseries); len(column) < len(other) {
+		kind, other := s.appendFloats(nil, values[i], series, nseries)
+		found[c] = written{kind, other}
+		if len(column) < len(other) {
 			asQuotients += len(column)
 			asOthers += len(other)
-			chosen = append(chosen, c)
-			data = append(data, column)
+			smaller[c] = written{kindQuotient, column}
 		}
 	}
 	// Floats that are written by themselves compress a little better than these.
@@ -569,9 +570,7 @@ func (e *Encoder) quotientColumns(g *group, columns []int32, values [][]uint64, 
 	}
 	g.quotients = true
 	g.data = append(g.data, before...)
-	for i, c := range chosen {
-		found[c] = special{kindQuotient, data[i]}
-	}
+	maps.Copy(found, smaller)
 }
 
 // appendColumn appends the data of a field column and returns its kind.
