@@ -2,18 +2,14 @@ package payload
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/influxdata/line-protocol/v2/lineprotocol"
 	"github.com/influxdata/telegraf"
-	"github.com/influxdata/telegraf/metric"
 	"github.com/stretchr/testify/require"
+
+	"telegraf-hologram/internal/corpus"
 )
 
 // corpora are real metrics of ten kinds, by name. Tests share them and change none.
@@ -28,87 +24,9 @@ func corpora(t testing.TB) map[string][]telegraf.Metric {
 	return all
 }
 
-var readCorpora = sync.OnceValues(func() (map[string][]telegraf.Metric, error) {
-	files, err := filepath.Glob("../../testdata/corpora/*.lp")
-	if err != nil {
-		return nil, err
-	}
-	all := map[string][]telegraf.Metric{}
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			return nil, err
-		}
-		var metrics []telegraf.Metric
-		for line := range strings.Lines(string(data)) {
-			// A few examples out of Telegraf's documentation are no line protocol.
-			if ms, err := parse([]byte(line)); err == nil {
-				metrics = append(metrics, ms...)
-			}
-		}
-		all[strings.TrimSuffix(filepath.Base(f), ".lp")] = metrics
-	}
-	return all, nil
-})
+var readCorpora = sync.OnceValues(func() (map[string][]telegraf.Metric, error) { return corpus.Read("../..") })
 
 func names(c map[string][]telegraf.Metric) []string { return slices.Sorted(maps.Keys(c)) }
-
-// parse reads line protocol with times in nanoseconds.
-func parse(data []byte) ([]telegraf.Metric, error) {
-	var all []telegraf.Metric
-	dec := lineprotocol.NewDecoderWithBytes(data)
-	for dec.Next() {
-		name, err := dec.Measurement()
-		if err != nil {
-			return nil, err
-		}
-		m := metric.New(string(name), nil, nil, time.Time{})
-		for {
-			k, v, err := dec.NextTag()
-			if err != nil {
-				return nil, err
-			}
-			if k == nil {
-				break
-			}
-			m.AddTag(string(k), string(v))
-		}
-		for {
-			k, v, err := dec.NextField()
-			if err != nil {
-				return nil, err
-			}
-			if k == nil {
-				break
-			}
-			m.AddField(string(k), v.Interface())
-		}
-		at, err := dec.Time(lineprotocol.Nanosecond, time.Time{})
-		if err != nil {
-			return nil, err
-		}
-		m.SetTime(at)
-		all = append(all, m)
-	}
-	return all, nil
-}
-
-// windows returns up to most windows of n metrics, spread over all.
-func windows(all []telegraf.Metric, n, most int) [][]telegraf.Metric {
-	if n >= len(all) {
-		return [][]telegraf.Metric{all}
-	}
-	count := min(most, len(all)-n+1)
-	var out [][]telegraf.Metric
-	for i := range count {
-		at := 0
-		if count > 1 {
-			at = i * (len(all) - n) / (count - 1)
-		}
-		out = append(out, all[at:at+n])
-	}
-	return out
-}
 
 // A payload of every corpus, in windows as small and as large as they come.
 func TestCorpora(t *testing.T) {
@@ -120,7 +38,7 @@ func TestCorpora(t *testing.T) {
 				most = 5
 			}
 			for _, n := range []int{1, 5, 20, 100, 500, len(all)} {
-				for _, w := range windows(all, n, max(2, min(most, 1000/n))) {
+				for _, w := range corpus.Windows(all, n, max(2, min(most, 1000/n))) {
 					requireRoundTrip(t, w)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"telegraf-hologram/internal/corpus"
 	"telegraf-hologram/internal/payload/dictionary/build"
 
 	"github.com/stretchr/testify/require"
@@ -31,7 +32,7 @@ func TestFloor(t *testing.T) {
 		e.SetDictionary(sources.Dictionary(name))
 		for i, f := range floor {
 			size, count := 0, 0
-			for _, w := range windows(all[name], f.metrics, 20) {
+			for _, w := range corpus.Windows(all[name], f.metrics, 20) {
 				e.Reset()
 				for _, m := range w {
 					require.NoError(t, e.Add(m))

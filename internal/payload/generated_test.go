@@ -10,6 +10,8 @@ import (
 	"github.com/influxdata/telegraf"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"telegraf-hologram/internal/corpus"
 )
 
 var (
@@ -208,10 +210,10 @@ func TestExtremeValues(t *testing.T) {
 		all = append(all, one(v, at))
 	}
 	requireRoundTrip(t, all)
-	for _, w := range windows(all, 7, len(all)) {
+	for _, w := range corpus.Windows(all, 7, len(all)) {
 		requireRoundTrip(t, w)
 	}
-	for _, w := range windows(all, 2, len(all)) {
+	for _, w := range corpus.Windows(all, 2, len(all)) {
 		requireRoundTrip(t, w)
 	}
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/influxdata/telegraf"
 	"github.com/stretchr/testify/require"
+
+	"telegraf-hologram/internal/corpus"
 )
 
 var update = flag.Bool("update", false, "write testdata/vectors.jsonl anew")
@@ -206,7 +208,7 @@ func TestVectors(t *testing.T) {
 				metrics = append(metrics, m.metric(t))
 			}
 			if v.LineProtocol != "" {
-				parsed, err := parse([]byte(v.LineProtocol))
+				parsed, err := corpus.Parse(v.LineProtocol)
 				require.NoError(t, err)
 				require.Empty(t, difference(parsed, metrics))
 			}
@@ -240,7 +242,7 @@ func writeVectors(t *testing.T) {
 		var metrics []telegraf.Metric
 		if v.LineProtocol != "" {
 			var err error
-			metrics, err = parse([]byte(v.LineProtocol))
+			metrics, err = corpus.Parse(v.LineProtocol)
 			require.NoError(t, err)
 			for _, m := range metrics {
 				v.Metrics = append(v.Metrics, toVector(m))

@@ -38,7 +38,7 @@ func TestPackFills(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/%s/%d", name, format, size), func(t *testing.T) {
-					metrics := corpus(t, name, 1000)
+					metrics := metricsOf(t, name, 1000)
 					h := New()
 					h.DeviceKey = key
 					h.DataFormat = format
@@ -158,7 +158,7 @@ func TestReduce(t *testing.T) {
 func BenchmarkPack(b *testing.B) {
 	for _, name := range allCorpora {
 		b.Run(name, func(b *testing.B) {
-			metrics := corpus(b, name, 1000)
+			metrics := metricsOf(b, name, 1000)
 			h := New()
 			h.DeviceKey = key
 			require.NoError(b, h.Init())

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/influxdata/telegraf/metric"
 	"github.com/stretchr/testify/require"
 
+	"telegraf-hologram/internal/corpus"
 	"telegraf-hologram/internal/emulator"
 	"telegraf-hologram/internal/event"
 	"telegraf-hologram/internal/execd"
@@ -99,23 +99,14 @@ type silent struct{ telegraf.Logger }
 func (silent) Debugf(string, ...any) {}
 func (silent) Warnf(string, ...any)  {}
 
-func corpus(t testing.TB, name string, n int) []telegraf.Metric {
+func metricsOf(t testing.TB, name string, n int) []telegraf.Metric {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../../testdata/corpora", name+".lp"))
+	all, err := readCorpora()
 	require.NoError(t, err)
-	var out []telegraf.Metric
-	for line := range strings.Lines(string(data)) {
-		if len(out) == n {
-			break
-		}
-		m, err := execd.ParseRecord([]byte(strings.TrimSuffix(line, "\n")), time.Time{})
-		if err != nil {
-			continue // an example that is no line protocol
-		}
-		out = append(out, m)
-	}
-	return out
+	return all[name][:min(n, len(all[name]))]
 }
+
+var readCorpora = sync.OnceValues(func() (map[string][]telegraf.Metric, error) { return corpus.Read("../../..") })
 
 func requireEqual(t *testing.T, want, got []telegraf.Metric) {
 	t.Helper()
@@ -138,7 +129,7 @@ func TestWriteArrives(t *testing.T) {
 			t.Run(format+"/"+names, func(t *testing.T) {
 				c := newCloud(t, "")
 				h := connect(t, c, func(h *Hologram) { h.DataFormat, h.FieldNames = format, names })
-				want := corpus(t, "host", 300)
+				want := metricsOf(t, "host", 300)
 				require.NoError(t, h.Write(want))
 				requireEqual(t, want, c.metrics(t))
 				require.NoError(t, h.Write(want[:3]))
@@ -170,7 +161,7 @@ func TestWriteSourceCredentials(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(key[4:]+"\r\n"), 0o600))
 	c := newCloud(t, "")
 	h := connect(t, c, func(h *Hologram) { h.DeviceKey, h.SourceID, h.SourceKeyFile = "", key[:4], file })
-	require.NoError(t, h.Write(corpus(t, "gps", 5)))
+	require.NoError(t, h.Write(metricsOf(t, "gps", 5)))
 	require.Len(t, c.taken(), 1)
 }
 
@@ -231,7 +222,7 @@ func TestWriteResendsTheSameBytes(t *testing.T) {
 			t.Run(fault+"/"+topics, func(t *testing.T) {
 				c := newCloud(t, "ok:1,"+fault)
 				h := connect(t, c, func(h *Hologram) { h.MessageSize, h.Topics = 300, topics })
-				metrics := corpus(t, "tsbs_iot", 6)
+				metrics := metricsOf(t, "tsbs_iot", 6)
 				left := metrics
 				tries := 0
 				for len(left) > 0 {

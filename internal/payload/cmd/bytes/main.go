@@ -18,21 +18,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
+	"telegraf-hologram/internal/corpus"
 	"telegraf-hologram/internal/payload"
 	"telegraf-hologram/internal/payload/dictionary/build"
 	"telegraf-hologram/internal/socketapi" //nolint:depguard // whole messages are measured; no product imports this program
 
-	"github.com/influxdata/line-protocol/v2/lineprotocol"
 	"github.com/influxdata/telegraf"
-	"github.com/influxdata/telegraf/metric"
 	"github.com/influxdata/telegraf/plugins/serializers/influx"
 )
 
@@ -65,21 +63,14 @@ func run(w io.Writer, root string) error {
 	if err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(root, "testdata/corpora/*.lp"))
+	corpora, err := corpus.Read(root)
 	if err != nil {
-		return fmt.Errorf("listing corpora: %w", err)
+		return err
 	}
-	var names []string
+	names := slices.Sorted(maps.Keys(corpora))
 	results := map[string]map[string][]float64{} // by format and corpus: bytes per metric for each size
 	var order []string
-	for _, f := range files {
-		name := strings.TrimSuffix(filepath.Base(f), ".lp")
-		names = append(names, name)
-		data, err := os.ReadFile(f)
-		if err != nil {
-			return fmt.Errorf("reading corpus: %w", err)
-		}
-		all := parse(data)
+	for _, name := range names {
 		order = order[:0]
 		for _, f := range formats(sources.Dictionary(name)) {
 			order = append(order, f.name)
@@ -87,7 +78,7 @@ func run(w io.Writer, root string) error {
 				results[f.name] = map[string][]float64{}
 			}
 			for _, n := range sizes {
-				perMetric, err := measure(f, all, n)
+				perMetric, err := measure(f, corpora[name], n)
 				if err != nil {
 					return fmt.Errorf("measuring %s of %s: %w", f.name, name, err)
 				}
@@ -139,19 +130,13 @@ func write(w io.Writer, format string, names []string, results map[string][]floa
 // measure returns the bytes per metric of windows of n metrics.
 func measure(f format, all []telegraf.Metric, n int) (float64, error) {
 	total, count := 0, 0
-	n = min(n, len(all))
-	windows := min(most, len(all)-n+1)
-	for i := range windows {
-		at := 0
-		if windows > 1 {
-			at = i * (len(all) - n) / (windows - 1)
-		}
-		size, err := f.bytes(all[at : at+n])
+	for _, w := range corpus.Windows(all, n, most) {
+		size, err := f.bytes(w)
 		if err != nil {
 			return 0, err
 		}
 		total += size
-		count += n
+		count += len(w)
 	}
 	return float64(total) / float64(count), nil
 }
@@ -266,47 +251,4 @@ func gzipped(text func([]telegraf.Metric) (string, error)) func([]telegraf.Metri
 		}
 		return base64.StdEncoding.EncodeToString(b.Bytes()), err
 	}
-}
-
-// parse reads the metrics of a corpus, and passes over what is none.
-func parse(data []byte) []telegraf.Metric {
-	var all []telegraf.Metric
-	dec := lineprotocol.NewDecoderWithBytes(data)
-	for dec.Next() {
-		if m, err := next(dec); err == nil {
-			all = append(all, m)
-		}
-	}
-	return all
-}
-
-func next(dec *lineprotocol.Decoder) (telegraf.Metric, error) {
-	name, err := dec.Measurement()
-	if err != nil {
-		return nil, err
-	}
-	m := metric.New(string(name), nil, nil, time.Time{})
-	for {
-		k, v, err := dec.NextTag()
-		if err != nil {
-			return nil, err
-		}
-		if k == nil {
-			break
-		}
-		m.AddTag(string(k), string(v))
-	}
-	for {
-		k, v, err := dec.NextField()
-		if err != nil {
-			return nil, err
-		}
-		if k == nil {
-			break
-		}
-		m.AddField(string(k), v.Interface())
-	}
-	at, err := dec.Time(lineprotocol.Nanosecond, time.Time{})
-	m.SetTime(at)
-	return m, err
 }

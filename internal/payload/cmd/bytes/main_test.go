@@ -6,10 +6,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"telegraf-hologram/internal/corpus"
 )
 
 func TestFormats(t *testing.T) {
-	metrics := parse([]byte("cpu,host=a usage=1.5 1767225600000000000\nno line protocol\ncpu,host=a usage=2.5 1767225610000000000\n"))
+	metrics, err := corpus.Parse("cpu,host=a usage=1.5 1767225600000000000\ncpu,host=a usage=2.5 1767225610000000000\n")
+	require.NoError(t, err)
 	require.Len(t, metrics, 2)
 	text, err := lines(metrics)
 	require.NoError(t, err)
