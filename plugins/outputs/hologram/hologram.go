@@ -175,19 +175,14 @@ func readKey(name string) (string, error) {
 
 // Encode calls emit with each message that Write would send for the metrics, in
 // order and with its terminator, and refuse with the index of each metric that
-// no message can carry. It sends nothing and needs Init but not Connect, unless
-// the credentials are in files.
+// no message can carry. It sends nothing, and needs Init but not Connect.
 func (h *Hologram) Encode(metrics []telegraf.Metric, refuse func(index int, err error), emit func(message []byte) error) error {
 	credentials, err := h.credentials()
 	if err != nil {
 		return err
 	}
 	h.packer.credentials = credentials
-	indices := make([]int, len(metrics))
-	for i := range indices {
-		indices[i] = i
-	}
-	return h.packer.pack(metrics, indices, h.sequence, refuse, func(m message, _ []int) (payload.Sequence, error) {
+	return h.packer.pack(metrics, indicesOf(metrics), h.sequence, refuse, func(m message, _ []int) (payload.Sequence, error) {
 		text, err := socketapi.AppendMessage(nil, credentials, h.names, socketapi.Message{Data: m.data, Topics: m.topics})
 		if err != nil {
 			return h.sequence, fmt.Errorf("making a message: %w", err)
@@ -224,10 +219,7 @@ func (h *Hologram) Write(metrics []telegraf.Metric) error {
 
 // write sends what is in flight and then packs the rest.
 func (h *Hologram) write(metrics []telegraf.Metric, done *outcome) error {
-	todo := make([]int, len(metrics))
-	for i := range todo {
-		todo[i] = i
-	}
+	todo := indicesOf(metrics)
 	if h.inflight != nil {
 		indices := h.inflight.find(metrics)
 		if indices == nil {
@@ -248,6 +240,15 @@ func (h *Hologram) write(metrics []telegraf.Metric, done *outcome) error {
 		err := h.send(f, indices, done)
 		return h.sequence, err
 	})
+}
+
+// indicesOf returns the indices of all metrics.
+func indicesOf(metrics []telegraf.Metric) []int {
+	indices := make([]int, len(metrics))
+	for i := range indices {
+		indices[i] = i
+	}
+	return indices
 }
 
 // find returns where the metrics of the message are, or nil if one is missing.

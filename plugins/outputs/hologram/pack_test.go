@@ -44,10 +44,6 @@ func TestPackFills(t *testing.T) {
 					h.DataFormat = format
 					h.MessageSize = execd.Size(size)
 					require.NoError(t, h.Init())
-					indices := make([]int, len(metrics))
-					for i := range indices {
-						indices[i] = i
-					}
 					p := h.packer
 					next, messages, refused := 0, 0, 0
 					check := newFormat(format)
@@ -65,7 +61,7 @@ func TestPackFills(t *testing.T) {
 						require.NoError(t, err)
 						return len(text)
 					}
-					err := p.pack(metrics, indices, 0, func(i int, err error) {
+					err := p.pack(metrics, indicesOf(metrics), 0, func(i int, err error) {
 						require.Equal(t, next, i)
 						require.Greater(t, sizeOf(i, i+1), size, "%v", err)
 						next++
