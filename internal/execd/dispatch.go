@@ -192,7 +192,7 @@ func (d *dispatcher) fill() (buried int) {
 		if want <= 0 {
 			return buried
 		}
-		records, err := d.queue.Next(want)
+		records, err := d.queue.Next(want, queue.OldestFirst)
 		if err != nil {
 			d.log.Errorf("cannot read the buffer: %v", err)
 			return buried
@@ -285,7 +285,7 @@ func (d *dispatcher) release() {
 	if n == 0 {
 		return
 	}
-	if err := d.queue.Ack(d.window[n-1].record.Seq); err != nil {
+	if err := d.queue.Ack(n); err != nil {
 		d.log.Errorf("cannot acknowledge in the buffer: %v", err)
 	}
 	d.settled.Add(int64(-n))

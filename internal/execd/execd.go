@@ -31,11 +31,11 @@ type Queue interface {
 	// Append stores records that were taken in at the time at, all of them before it returns; the caller may then
 	// reuse their memory. What the queue's limits do not allow is dropped and counted, which is no error.
 	Append(records [][]byte, at time.Time) error
-	// Next hands out up to limit records behind those that it handed out before, oldest first. They stay in the
-	// queue, and are exempt from its limits, until they are acknowledged; after a restart they are handed out again.
-	Next(limit int) ([]queue.Record, error)
-	// Ack releases all records up to and including the one with this number.
-	Ack(seq uint64) error
+	// Next hands out up to limit of the records that wait, the oldest or the newest of them. They stay in the queue,
+	// and are exempt from its limits, until they are acknowledged; after a restart they wait again.
+	Next(limit int, order queue.Order) ([]queue.Record, error)
+	// Ack releases the first n of the records that were handed out and not released, in the order of handing out.
+	Ack(n int) error
 	// Len is how many records the queue holds, those that were handed out included.
 	Len() int
 	// Bytes is how much they take, with what the queue needs for each.

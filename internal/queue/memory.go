@@ -16,7 +16,6 @@ type Memory struct {
 	waiting  ring     // behind them
 	bytes    int64    // of both, Overhead included
 	flying   int64    // of inFlight alone
-	seq      uint64   // of the last record
 	stats    Stats
 	closed   bool
 }
@@ -43,7 +42,6 @@ func (m *Memory) Append(records [][]byte, at time.Time) error {
 	// One allocation for all: the records of a chunk arrive together and mostly leave together.
 	arena := make([]byte, 0, total)
 	for _, r := range records {
-		m.seq++
 		m.stats.Appended++
 		size := cost(r)
 		if m.limits.Full == DropOldest && m.flying+size <= m.limits.Bytes {
@@ -58,15 +56,15 @@ func (m *Memory) Append(records [][]byte, at time.Time) error {
 		}
 		start := len(arena)
 		arena = append(arena, r...)
-		m.waiting.push(Record{Seq: m.seq, At: at, Data: arena[start:len(arena):len(arena)]})
+		m.waiting.push(Record{At: at, Data: arena[start:len(arena):len(arena)]})
 		m.bytes += size
 	}
 	return nil
 }
 
-// Next hands out up to limit records that follow those handed out before, oldest first; none when nothing waits. They
-// stay in the queue, in flight, until Ack.
-func (m *Memory) Next(limit int) ([]Record, error) {
+// Next hands out up to limit of the records that wait, as order says; none when nothing waits. They stay in the queue,
+// in flight, until Ack.
+func (m *Memory) Next(limit int, order Order) ([]Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -77,28 +75,32 @@ func (m *Memory) Next(limit int) ([]Record, error) {
 	if n <= 0 {
 		return nil, nil
 	}
-	start := len(m.inFlight)
-	for range n {
-		rec := m.waiting.pop()
-		m.flying += cost(rec.Data)
-		m.inFlight = append(m.inFlight, rec)
+	records := make([]Record, n)
+	for i := range records {
+		if order == NewestFirst {
+			records[n-1-i] = m.waiting.popBack()
+		} else {
+			records[i] = m.waiting.pop()
+		}
 	}
-	return slices.Clone(m.inFlight[start:]), nil
+	for _, rec := range records {
+		m.flying += cost(rec.Data)
+	}
+	m.inFlight = append(m.inFlight, records...)
+	return records, nil
 }
 
-// Ack releases the records in flight up to and including the one with number seq. Numbers that were released before,
-// or were never handed out, change nothing.
-func (m *Memory) Ack(seq uint64) error {
+// Ack releases the first n of the records in flight, in the order in which they were handed out.
+func (m *Memory) Ack(n int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return ErrClosed
 	}
-	n := 0
-	for n < len(m.inFlight) && m.inFlight[n].Seq <= seq {
-		m.bytes -= cost(m.inFlight[n].Data)
-		m.flying -= cost(m.inFlight[n].Data)
-		n++
+	n = min(n, len(m.inFlight))
+	for _, rec := range m.inFlight[:n] {
+		m.bytes -= cost(rec.Data)
+		m.flying -= cost(rec.Data)
 	}
 	m.stats.Acked += uint64(n)
 	m.inFlight = slices.Delete(m.inFlight, 0, n)
@@ -189,8 +191,21 @@ func (r *ring) pop() Record {
 	r.buf[r.head] = Record{}
 	r.head = (r.head + 1) & (len(r.buf) - 1)
 	r.n--
+	r.shrink()
+	return rec
+}
+
+func (r *ring) popBack() Record {
+	i := (r.head + r.n - 1) & (len(r.buf) - 1)
+	rec := r.buf[i]
+	r.buf[i] = Record{}
+	r.n--
+	r.shrink()
+	return rec
+}
+
+func (r *ring) shrink() {
 	if r.n == 0 && len(r.buf) > ringKeep {
 		*r = ring{}
 	}
-	return rec
 }

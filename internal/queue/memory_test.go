@@ -36,22 +36,21 @@ func TestMemoryFirstInFirstOut(t *testing.T) {
 	require.Equal(t, 5, q.Len())
 	require.EqualValues(t, 5*recordSize, q.Bytes())
 
-	first, err := q.Next(2)
+	first, err := q.Next(2, OldestFirst)
 	require.NoError(t, err)
 	require.Equal(t, []string{"000000", "000001"}, data(first))
-	second, err := q.Next(10)
+	second, err := q.Next(10, OldestFirst)
 	require.NoError(t, err)
 	require.Equal(t, []string{"000002", "000003", "000004"}, data(second))
 	require.Equal(t, at.Add(time.Second), second[2].At)
-	none, err := q.Next(10)
+	none, err := q.Next(10, OldestFirst)
 	require.NoError(t, err)
 	require.Empty(t, none)
 	require.Equal(t, 5, q.Len(), "records in flight count until they are acknowledged")
 
-	require.NoError(t, q.Ack(first[1].Seq))
-	require.NoError(t, q.Ack(first[1].Seq), "a second Ack changes nothing")
+	require.NoError(t, q.Ack(2))
 	require.Equal(t, 3, q.Len())
-	require.NoError(t, q.Ack(second[2].Seq))
+	require.NoError(t, q.Ack(4), "more than is in flight is all of it")
 	require.Zero(t, q.Len())
 	require.Zero(t, q.Bytes())
 	require.Equal(t, Stats{Appended: 5, Acked: 5}, q.Stats())
@@ -62,7 +61,7 @@ func TestMemoryCopiesRecords(t *testing.T) {
 	r := []byte("before")
 	require.NoError(t, q.Append([][]byte{r}, time.Now()))
 	copy(r, "after!")
-	got, err := q.Next(1)
+	got, err := q.Next(1, OldestFirst)
 	require.NoError(t, err)
 	require.Equal(t, []string{"before"}, data(got))
 }
@@ -72,7 +71,7 @@ func TestMemoryFull(t *testing.T) {
 	t.Run("drop_oldest", func(t *testing.T) {
 		q := NewMemory(limits)
 		require.NoError(t, q.Append(records(0, 6), time.Now()))
-		got, err := q.Next(10)
+		got, err := q.Next(10, OldestFirst)
 		require.NoError(t, err)
 		require.Equal(t, []string{"000002", "000003", "000004", "000005"}, data(got))
 		require.Equal(t, Stats{Appended: 6, DroppedFull: 2}, q.Stats())
@@ -82,7 +81,7 @@ func TestMemoryFull(t *testing.T) {
 		limits.Full = DropNewest
 		q := NewMemory(limits)
 		require.NoError(t, q.Append(records(0, 6), time.Now()))
-		got, err := q.Next(10)
+		got, err := q.Next(10, OldestFirst)
 		require.NoError(t, err)
 		require.Equal(t, []string{"000000", "000001", "000002", "000003"}, data(got))
 		require.Equal(t, Stats{Appended: 6, DroppedFull: 2}, q.Stats())
@@ -90,14 +89,14 @@ func TestMemoryFull(t *testing.T) {
 	t.Run("in_flight_stays", func(t *testing.T) {
 		q := NewMemory(limits)
 		require.NoError(t, q.Append(records(0, 4), time.Now()))
-		first, err := q.Next(2)
+		_, err := q.Next(2, OldestFirst)
 		require.NoError(t, err)
 		require.NoError(t, q.Append(records(4, 2), time.Now()))
-		second, err := q.Next(10)
+		second, err := q.Next(10, OldestFirst)
 		require.NoError(t, err)
 		require.Equal(t, []string{"000004", "000005"}, data(second))
 		require.NoError(t, q.Append(records(6, 1), time.Now()), "all in flight: the arrival has to go")
-		require.NoError(t, q.Ack(first[1].Seq))
+		require.NoError(t, q.Ack(2))
 		require.Equal(t, 2, q.Len())
 		require.Equal(t, Stats{Appended: 7, Acked: 2, DroppedFull: 3}, q.Stats())
 	})
@@ -114,16 +113,16 @@ func TestMemoryAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := NewMemory(Limits{Bytes: 1 << 20, MaxAge: time.Minute})
 		require.NoError(t, q.Append(records(0, 3), time.Now()))
-		inFlight, err := q.Next(1)
+		inFlight, err := q.Next(1, OldestFirst)
 		require.NoError(t, err)
 		time.Sleep(40 * time.Second)
 		require.NoError(t, q.Append(records(3, 1), time.Now()))
 		time.Sleep(40 * time.Second)
-		got, err := q.Next(10)
+		got, err := q.Next(10, OldestFirst)
 		require.NoError(t, err)
 		require.Equal(t, []string{"000003"}, data(got))
 		require.Equal(t, Stats{Appended: 4, DroppedAge: 2}, q.Stats())
-		require.NoError(t, q.Ack(inFlight[0].Seq), "what is in flight does not age")
+		require.NoError(t, q.Ack(len(inFlight)), "what is in flight does not age")
 		require.Equal(t, 1, q.Len())
 	})
 }
@@ -136,7 +135,7 @@ func TestMemoryClosed(t *testing.T) {
 	require.ErrorIs(t, q.Append(records(0, 1), time.Now()), ErrClosed)
 	require.ErrorIs(t, q.Ack(1), ErrClosed)
 	require.ErrorIs(t, q.Close(), ErrClosed)
-	_, err := q.Next(1)
+	_, err := q.Next(1, OldestFirst)
 	require.ErrorIs(t, err, ErrClosed)
 }
 
@@ -146,42 +145,46 @@ func TestMemoryModel(t *testing.T) {
 		policy := rapid.SampledFrom([]Policy{DropOldest, DropNewest}).Draw(t, "policy")
 		limit := rapid.Int64Range(0, 40).Draw(t, "records") * recordSize
 		q := NewMemory(Limits{Bytes: limit, Full: policy})
-		var model []string // in flight and waiting
-		inFlight, next := 0, 0
-		var handed []Record
+		var inFlight, waiting []string
+		next := 0
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			switch rapid.IntRange(0, 2).Draw(t, "step") {
 			case 0:
 				n := rapid.IntRange(0, 30).Draw(t, "append")
 				require.NoError(t, q.Append(records(next, n), time.Now()))
 				for _, r := range records(next, n) {
-					room := int64(len(model)+1)*recordSize <= limit
+					held := int64(len(inFlight)+len(waiting)+1) * recordSize
 					switch {
-					case room:
-						model = append(model, string(r))
-					case policy == DropOldest && len(model) > inFlight && recordSize <= limit:
-						model = append(append(model[:inFlight:inFlight], model[inFlight+1:]...), string(r))
+					case held <= limit:
+						waiting = append(waiting, string(r))
+					case policy == DropOldest && len(waiting) > 0 && recordSize <= limit:
+						waiting = append(waiting[1:len(waiting):len(waiting)], string(r))
 					}
 				}
 				next += n
 			case 1:
-				got, err := q.Next(rapid.IntRange(0, 20).Draw(t, "next"))
+				order := rapid.SampledFrom([]Order{OldestFirst, NewestFirst}).Draw(t, "order")
+				n := rapid.IntRange(0, 20).Draw(t, "next")
+				got, err := q.Next(n, order)
 				require.NoError(t, err)
-				require.Equal(t, append([]string(nil), model[inFlight:inFlight+len(got)]...), data(got))
-				inFlight += len(got)
-				handed = append(handed, got...)
-			case 2:
-				n := rapid.IntRange(0, inFlight).Draw(t, "ack")
-				if n == 0 {
-					continue
+				n = min(n, len(waiting))
+				want := waiting[:n:n]
+				if waiting = waiting[n:]; order == NewestFirst {
+					all := append(want, waiting...)
+					waiting, want = all[:len(all)-n:len(all)-n], all[len(all)-n:]
 				}
-				require.NoError(t, q.Ack(handed[n-1].Seq))
-				handed, model, inFlight = handed[n:], model[n:], inFlight-n
+				require.Equal(t, append([]string(nil), want...), data(got))
+				inFlight = append(inFlight, want...)
+			case 2:
+				n := rapid.IntRange(0, len(inFlight)).Draw(t, "ack")
+				require.NoError(t, q.Ack(n))
+				inFlight = inFlight[n:]
 			}
-			require.Equal(t, len(model), q.Len())
-			require.Equal(t, int64(len(model))*recordSize, q.Bytes())
+			held := len(inFlight) + len(waiting)
+			require.Equal(t, held, q.Len())
+			require.Equal(t, int64(held)*recordSize, q.Bytes())
 			s := q.Stats()
-			require.Equal(t, s.Appended, s.Acked+s.Dropped()+uint64(len(model)))
+			require.Equal(t, s.Appended, s.Acked+s.Dropped()+uint64(held))
 		}
 	})
 }
@@ -196,7 +199,7 @@ func BenchmarkMemory(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = q.Append(chunk, time.Now())
-		recs, _ := q.Next(1000)
-		_ = q.Ack(recs[len(recs)-1].Seq)
+		recs, _ := q.Next(1000, OldestFirst)
+		_ = q.Ack(len(recs))
 	}
 }

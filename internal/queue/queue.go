@@ -1,10 +1,10 @@
 // Package queue holds records between the moment they are taken in and the moment they are delivered: first in, first
 // out, within a limit of bytes and, if wanted, of age. It knows nothing of what is in a record.
 //
-// A queue has one writer, which appends, and one reader, which walks through the records with Next and releases them
-// from the front with Ack. Records that were handed out by Next and are not acknowledged are in flight: they are never
-// dropped, whatever the limits, because the reader may be sending them and may have to send the very same again.
-// Limits are therefore enforced on the records that wait behind them.
+// A queue has one writer, which appends, and one reader, which takes records with Next and releases them with Ack, in
+// the order in which it took them. Records that were handed out by Next and are not acknowledged are in flight: they
+// are never dropped, whatever the limits, because the reader may be sending them and may have to send the very same
+// again. Limits are therefore enforced on the records that wait.
 //
 // Nothing is dropped silently: every record that leaves a queue without an Ack is in Stats under its reason.
 package queue
@@ -23,14 +23,21 @@ var ErrClosed = errors.New("queue is closed")
 
 // Record is one record of a queue.
 type Record struct {
-	// Seq numbers the records of a queue upwards in the order of their arrival. There are gaps where records were
-	// dropped.
-	Seq uint64
 	// At is when the record was taken in.
 	At time.Time
 	// Data is the record. It must not be changed.
 	Data []byte
 }
+
+// Order says which of the records that wait Next hands out.
+type Order int
+
+const (
+	// OldestFirst hands out the records that have waited longest.
+	OldestFirst Order = iota
+	// NewestFirst hands out the records that have waited least, those of one call still in the order of their arrival.
+	NewestFirst
+)
 
 // Policy says which records go when a queue is full.
 type Policy int
@@ -52,8 +59,11 @@ type Limits struct {
 	Full Policy
 }
 
-// Stats counts records since the queue was opened.
+// Stats counts records since the queue was opened. Found and Appended together are always what was acknowledged,
+// dropped, and is still held.
 type Stats struct {
+	// Found is how many records the queue held when it was opened.
+	Found uint64
 	// Appended is how many records were given to Append, those dropped at once included.
 	Appended uint64
 	// Acked is how many records were acknowledged.
@@ -62,6 +72,9 @@ type Stats struct {
 	DroppedFull uint64
 	// DroppedAge is how many records were dropped because they had waited for longer than MaxAge.
 	DroppedAge uint64
+	// Damaged is how many places were found where records could not be read any more; how many records stood there
+	// cannot always be told.
+	Damaged uint64
 }
 
 // Dropped is how many records were dropped, for any reason.

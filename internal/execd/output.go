@@ -1,0 +1,59 @@
+package execd
+
+import (
+	"time"
+
+	"github.com/influxdata/telegraf"
+)
+
+// An output can do without the interfaces below; with them, the host keeps fewer duplicates, waits for the right time,
+// and knows what the link costs.
+
+// ExchangeReporter is an output that tells the host of each exchange with the far side while Write runs. What an
+// exchange has settled is released at once, so that a crash later in the same Write repeats less.
+type ExchangeReporter interface {
+	// OnExchange sets the function to call, before Connect and once. It is called on the goroutine that called Write.
+	OnExchange(report func(Exchange))
+}
+
+// Exchange is one try to send one message.
+type Exchange struct {
+	// Accepted are the metrics that the far side has taken, as indices into the slice that was given to Write. They
+	// may be in the error of Write once more.
+	Accepted []int
+	// Metrics is how many metrics the message has.
+	Metrics int
+	// Sent and Received are the bytes that the exchange took on the wire, IP headers included, as far as they are known.
+	Sent, Received int64
+	// Delivered tells that the far side has taken the message.
+	Delivered bool
+	// Again tells that the same message was sent before.
+	Again bool
+	// Doubtful tells that an earlier try of the same message may have been delivered as well, so that the far side may
+	// have it twice.
+	Doubtful bool
+}
+
+// BacklogWriter is an output that puts many metrics into one message.
+type BacklogWriter interface {
+	// WriteBacklog does what Write does, for metrics behind which more wait. It may leave out the last ones, so that
+	// they share a message with those that follow, and returns how many: at most all but one. They are offered again.
+	WriteBacklog(metrics []telegraf.Metric) (left int, err error)
+}
+
+// Hinter is an error of an output that knows something about the next try.
+type Hinter interface {
+	RetryHint() RetryHint
+}
+
+// RetryHint is what is known about the next try after a failure.
+type RetryHint struct {
+	// After is how long to wait at least, whatever the backoff says: what stands in the way needs a person.
+	After time.Duration
+	// Poll is how long to wait in place of the backoff, which does not grow: the try has cost nothing on the link.
+	Poll time.Duration
+	// Quick is how long to wait in place of the first backoff: the try has certainly delivered nothing.
+	Quick time.Duration
+	// Waited is how much of the backoff is over, because the try itself has waited for the far side.
+	Waited time.Duration
+}
