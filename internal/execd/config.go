@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -35,6 +36,13 @@ const (
 	FullDropNewest = "drop_newest" // the records that arrive are dropped
 )
 
+// Values of Options.DataBudgetAction. Each of them warns at 80 % of the budget and at 100 %.
+const (
+	BudgetWarn = "warn" // nothing else happens
+	BudgetSlow = "slow" // the flush interval doubles
+	BudgetStop = "stop" // nothing is sent until the next month; it waits in the buffer
+)
+
 // Options are the options of the host. They stand in the plugin's own table and are called as in Telegraf.
 type Options struct {
 	// MetricBatchSize is the most metrics that one Write gets, 1 to 100000.
@@ -53,6 +61,15 @@ type Options struct {
 	BufferMaxAge Duration `toml:"buffer_max_age"`
 	// BufferFull says what is dropped at BufferLimit: FullDropOldest or FullDropNewest.
 	BufferFull string `toml:"buffer_full"`
+	// DataBudget is the bytes that may go over the link in a calendar month (UTC), in both directions and with IP
+	// headers; 0 is without end, any other at least 64 KiB.
+	DataBudget Size `toml:"data_budget"`
+	// DataBudgetAction says what happens at DataBudget: BudgetWarn, BudgetSlow or BudgetStop.
+	DataBudgetAction string `toml:"data_budget_action"`
+	// PricePerMB is what 1,000,000 bytes cost, in whatever currency; 0 is unknown.
+	PricePerMB float64 `toml:"price_per_mb"`
+	// SelfMetricsInterval is how often the host sends a metric about itself and the link, at least 1 s; 0 is never.
+	SelfMetricsInterval Duration `toml:"self_metrics_interval"`
 	// LogLevel is "error", "warn", "info" or "debug".
 	LogLevel string `toml:"log_level"`
 }
@@ -65,12 +82,13 @@ type inputOptions struct {
 // DefaultOptions returns the options that hold when a configuration sets none.
 func DefaultOptions() Options {
 	return Options{
-		MetricBatchSize: 1000,
-		FlushInterval:   60e9,
-		BufferStrategy:  BufferMemory,
-		BufferLimit:     64 << 20,
-		BufferFull:      FullDropOldest,
-		LogLevel:        "info",
+		MetricBatchSize:  1000,
+		FlushInterval:    60e9,
+		BufferStrategy:   BufferMemory,
+		BufferLimit:      64 << 20,
+		BufferFull:       FullDropOldest,
+		DataBudgetAction: BudgetWarn,
+		LogLevel:         "info",
 	}
 }
 
@@ -80,6 +98,8 @@ func (o *Options) validate() *OptionError {
 		maxBatch    = 100_000
 		minInterval = Duration(100e6)
 		minBuffer   = Size(64 << 10)
+		minBudget   = Size(64 << 10)
+		minSelf     = Duration(1e9)
 	)
 	if o.MetricBatchSize < 1 || o.MetricBatchSize > maxBatch {
 		return &OptionError{"metric_batch_size", o.MetricBatchSize, "is out of range", "1 to 100000"}
@@ -103,8 +123,23 @@ func (o *Options) validate() *OptionError {
 	if e := oneOf("buffer_full", o.BufferFull, FullDropOldest, FullDropNewest); e != nil {
 		return e
 	}
+	if o.DataBudget != 0 && o.DataBudget < minBudget {
+		return &OptionError{"data_budget", o.DataBudget.String(), "is too small", "at least " + strconv.Quote(minBudget.String()) + ", or 0 for none"}
+	}
+	if e := oneOf("data_budget_action", o.DataBudgetAction, BudgetWarn, BudgetSlow, BudgetStop); e != nil {
+		return e
+	}
+	if !validPrice(o.PricePerMB) {
+		return &OptionError{"price_per_mb", o.PricePerMB, "is no price", "0 or more"}
+	}
+	if o.SelfMetricsInterval != 0 && o.SelfMetricsInterval < minSelf {
+		return &OptionError{"self_metrics_interval", o.SelfMetricsInterval.String(), "is too short",
+			"at least " + strconv.Quote(minSelf.String()) + ", or 0 for none"}
+	}
 	return oneOf("log_level", o.LogLevel, "error", "warn", "info", "debug")
 }
+
+func validPrice(p float64) bool { return p >= 0 && !math.IsInf(p, 0) }
 
 func oneOf(option, value string, allowed ...string) *OptionError {
 	if slices.Contains(allowed, value) {
