@@ -14,17 +14,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/influxdata/telegraf"
 	"github.com/influxdata/telegraf/plugins/serializers/influx"
 
-	"telegraf-hologram/internal/emulator"
 	"telegraf-hologram/internal/event"
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/plugins/outputs/hologram"
@@ -52,8 +49,7 @@ Usage:
   telegraf-hologram sample-config [PLUGIN] print the sample configuration
   telegraf-hologram encode [options]       line protocol on stdin to Socket API messages, one a line
   telegraf-hologram decode                 payloads, messages and events on stdin to line protocol
-  telegraf-hologram emulator [options]     the Hologram cloud on this machine
-  telegraf-hologram version                print the version
+` + emulateUsage + `  telegraf-hologram version                print the version
 
 "telegraf-hologram COMMAND --help" lists the options of a command.
 `
@@ -75,9 +71,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case "decode":
 		return decode(rest, stdin, stdout, stderr)
 	case "emulator":
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-		defer stop()
-		return emulator.Command(ctx, rest, stdout, stderr, decodeData)
+		return emulate(rest, stdout, stderr)
 	case "version", "--version", "-version":
 		fmt.Fprintf(stdout, "telegraf-hologram %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitDone
@@ -361,10 +355,4 @@ func readLine(in *bufio.Reader) (string, error) {
 		}
 		return strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r"), err
 	}
-}
-
-// decodeData is what the emulator decodes messages with.
-func decodeData(data string) ([]telegraf.Metric, error) {
-	e, err := event.Decode(data)
-	return e.Metrics, err
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,11 +58,7 @@ func TestUsage(t *testing.T) {
 	const key = "  device_key = \"ABCDWXYZ\"\n"
 	good, bad := config(t, key), config(t, key+"  max_mesage_size = 1\n")
 	missing := filepath.Join(t.TempDir(), "missing.conf")
-	for _, c := range []struct {
-		args           []string
-		code           int
-		stdout, stderr string // what they contain; empty: they are empty
-	}{
+	testUsage(t, []usageCase{
 		{nil, 2, "", "Usage:\n"},
 		{[]string{"help"}, 0, "Usage:\n", ""},
 		{[]string{"--help"}, 0, "Usage:\n", ""},
@@ -109,12 +104,19 @@ func TestUsage(t *testing.T) {
 		{[]string{"encode"}, 0, "", ""},
 		{[]string{"decode", "file"}, 2, "", "unexpected argument"},
 		{[]string{"decode"}, 0, "", ""},
+	})
+}
 
-		{[]string{"emulator", "--help"}, 0, "-fail", ""},
-		{[]string{"emulator", "--fail", "nonsense"}, 2, "", "nonsense"},
-		{[]string{"emulator", "--address", "0.0.0.0:0"}, 2, "", "emulator: "},
-		{[]string{"emulator", "--device-key-file", missing}, 1, "", "cannot read the device keys"},
-	} {
+// usageCase is a command line that ends at once.
+type usageCase struct {
+	args           []string
+	code           int
+	stdout, stderr string // what they contain; empty: they are empty
+}
+
+func testUsage(t *testing.T, cases []usageCase) {
+	t.Helper()
+	for _, c := range cases {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			code, stdout, stderr := call(t, "", c.args...)
 			require.Equal(t, c.code, code, "stdout: %s\nstderr: %s", stdout, stderr)
@@ -128,16 +130,6 @@ func TestUsage(t *testing.T) {
 			require.NotContains(t, stdout+stderr, "secret")
 		})
 	}
-}
-
-// A port that is taken is a failure, not wrong usage.
-func TestEmulatorPortTaken(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, taken.Close()) }()
-	code, _, stderr := call(t, "", "emulator", "--address", taken.Addr().String())
-	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "address already in use")
 }
 
 var corpora = []string{"events", "gps", "host", "meters", "mock", "modbus", "nab", "tgreal", "tsbs_devops", "tsbs_iot"}
@@ -272,7 +264,7 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 // The plugin as Telegraf starts it: what comes on stdin reaches the cloud, and
 // when stdin ends so does the process, with what was left on its way.
 func TestPlugin(t *testing.T) {
-	cloud, err := emulator.Start(t.Context(), emulator.Config{Decode: decodeData})
+	cloud, err := emulator.Start(t.Context(), emulator.Config{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cloud.Close()) })
 	text, err := os.ReadFile("testdata/corpora/host.lp")
@@ -311,48 +303,6 @@ func TestPluginLeaves(t *testing.T) {
 	require.Contains(t, stderr.String(), "2 metrics could not be sent before the end and are lost: ")
 	require.Contains(t, stderr.String(), "connection refused")
 	require.NotContains(t, stdout.String()+stderr.String(), "ABCDWXYZ")
-}
-
-// The emulator as a command: it tells where it listens, and ends on SIGINT.
-func TestEmulatorCommand(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a process cannot be interrupted here")
-	}
-	log := filepath.Join(t.TempDir(), "events.jsonl")
-	cmd := program(t, "emulator", "--address", "127.0.0.1:0", "--log", log)
-	var stdout bytes.Buffer
-	cmd.Stdout = &stdout
-	stderr, err := cmd.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	line := make([]byte, 200)
-	n, err := stderr.Read(line)
-	require.NoError(t, err)
-	first, _, _ := strings.Cut(string(line[:n]), "\n")
-	address, ok := strings.CutPrefix(first, "listening on ")
-	require.True(t, ok, first)
-
-	_, message, _ := call(t, "cpu usage=98.5 1800000000000000000\n", "encode", "--key", "ABCDWXYZ")
-	conn, err := net.Dial("tcp", address)
-	require.NoError(t, err)
-	_, err = io.WriteString(conn, message+"\n")
-	require.NoError(t, err)
-	answer, err := io.ReadAll(conn)
-	require.NoError(t, err)
-	require.NoError(t, conn.Close())
-	require.Equal(t, "[0,0]", string(answer))
-
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	summary, err := io.ReadAll(stderr)
-	require.NoError(t, err)
-	require.NoError(t, cmd.Wait())
-	require.Contains(t, string(summary), "1 message taken with 1 metric, ")
-	require.Regexp(t, `device-1 +message +taken +\d+ B +1 metric +cpu\n`, stdout.String())
-
-	logged, err := os.ReadFile(log)
-	require.NoError(t, err)
-	_, lines, _ := call(t, string(logged), "decode")
-	require.Equal(t, "cpu usage=98.5 1800000000000000000\n", lines)
 }
 
 // The documents show the samples as they are.

@@ -1,0 +1,30 @@
+//go:build !edge
+
+package main
+
+import (
+	"context"
+	"io"
+	"os/signal"
+	"syscall"
+
+	"github.com/influxdata/telegraf"
+
+	"telegraf-hologram/internal/emulator"
+	"telegraf-hologram/internal/event"
+)
+
+const emulateUsage = "  telegraf-hologram emulator [options]     the Hologram cloud on this machine\n"
+
+// emulate runs the emulator until it is interrupted.
+func emulate(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return emulator.Command(ctx, args, stdout, stderr, decodeData)
+}
+
+// decodeData is what the emulator decodes messages with.
+func decodeData(data string) ([]telegraf.Metric, error) {
+	e, err := event.Decode(data)
+	return e.Metrics, err
+}
