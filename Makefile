@@ -5,13 +5,18 @@ GO          ?= go
 BINARY       = bin/telegraf-hologram
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS      = -s -w -X main.version=$(VERSION)
-BUILDFLAGS   = -trimpath -ldflags "$(LDFLAGS)"
+BUILDFLAGS   = -trimpath -ldflags "$(LDFLAGS)" -tags "$(TAGS)"
 
-# What the binary must fit: bytes of the stripped ARMv6 binary (a router's flash).
+# TAGS=edge builds what goes onto devices: without the emulator.
+TAGS        ?=
+
+# What the binary for devices must fit: bytes of the stripped one for ARMv6 (a router's flash).
 SIZE_LIMIT  ?= 4000000
 
-# What is built for users, as GOOS/GOARCH or GOOS/GOARCH/VARIANT, and what must only compile.
+# What is built for devices, as GOOS/GOARCH or GOOS/GOARCH/VARIANT, what is built with the
+# emulator too, for work and the cloud side, and what must only compile.
 TARGETS      = linux/amd64 linux/arm64 linux/arm/6 linux/arm/7 linux/mipsle/softfloat linux/riscv64
+FULL_TARGETS = linux/amd64 linux/arm64
 COMPILES     = darwin/arm64 darwin/amd64 windows/amd64
 
 FUZZTIME    ?= 60s
@@ -35,7 +40,7 @@ help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/telegraf-hologram
+build: ## build bin/telegraf-hologram (TAGS=edge: for devices, without the emulator)
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o $(BINARY) .
 
 .PHONY: test
@@ -45,6 +50,7 @@ test: test-unit test-e2e ## run all tests that CI runs
 test-unit: ## run the tests of the module, with the race detector where there is a C compiler, and the fuzz seeds
 # (and without it those that take minutes with it)
 	$(GO) test $(RACE) ./...
+	$(GO) test -tags edge .
 	$(GO) test -run 'TestFloor|TestLimits|TestHostileSize|TestDamage' ./internal/payload
 
 .PHONY: test-e2e
@@ -69,11 +75,13 @@ check-tidy:
 .PHONY: check-vet
 check-vet:
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./...) || exit 1; done
+	@$(GO) vet -tags edge .
 	@echo "vet: ok"
 
 .PHONY: check-lint
 check-lint:
 	@for m in $(MODULES); do (cd $$m && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+	@$(TOOL) golangci-lint run --build-tags edge .
 	@if command -v shellcheck >/dev/null; then git ls-files -co --exclude-standard -- '*.sh' .ci/run | xargs -r shellcheck && echo "shellcheck: ok"; \
 	else echo "shellcheck: not installed, passed over"; fi
 
@@ -102,7 +110,7 @@ fuzz: ## run each fuzz test for FUZZTIME (60s)
 	@GO="$(GO)" sh tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: size
-size: ## build for all targets; fail where the ARMv6 binary is above SIZE_LIMIT (4000000)
+size: ## build for all targets; fail where the ARMv6 binary for devices is above SIZE_LIMIT (4000000)
 	@GO="$(GO)" sh tools/size.sh $(SIZE_LIMIT) "$(LDFLAGS)" "$(TARGETS)" "$(COMPILES)"
 
 # Besides what is built for users, one with the bytes the other way round.
@@ -115,8 +123,8 @@ wire: ## count the bytes on the wire (needs root, for network namespaces)
 	$(GO) test -count=1 -v ./scripts/wire
 
 .PHONY: dist
-dist: ## archives for all targets with their checksums, in dist/
-	@GO="$(GO)" sh tools/dist.sh "$(VERSION)" "$(LDFLAGS)" "$(TARGETS)"
+dist: ## archives for devices and with the emulator, with their checksums, in dist/
+	@GO="$(GO)" sh tools/dist.sh "$(VERSION)" "$(LDFLAGS)" "$(TARGETS)" "$(FULL_TARGETS)"
 
 .PHONY: clean
 clean: ## remove what was built

@@ -1,8 +1,10 @@
 #!/bin/sh
-# dist.sh VERSION LDFLAGS TARGETS: archives for each target and their checksums, in dist/.
+# dist.sh VERSION LDFLAGS TARGETS FULL_TARGETS: archives and their checksums, in dist/:
+# for each target telegraf-hologram-edge-VERSION-TARGET, for devices, without the emulator,
+# and for each full target telegraf-hologram-VERSION-TARGET, with all there is.
 # The same commit gives the same archives: names, owners and times are fixed.
 set -eu
-version=$1 ldflags=$2 targets=$3
+version=$1 ldflags=$2 targets=$3 full_targets=$4
 go=${GO:-go}
 cd "$(dirname "$0")/.."
 . tools/target.sh
@@ -10,15 +12,22 @@ cd "$(dirname "$0")/.."
 rm -rf dist
 mkdir dist
 stamp=$(git log -1 --format=%ct 2>/dev/null || echo 0)
-for target in $targets; do
-	name=telegraf-hologram-$version-$(target_name "$target")
-	mkdir "dist/$name"
+
+archive() { # name, target, tags
+	mkdir "dist/$1"
 	# shellcheck disable=SC2046 # one word each is meant
-	env $(target_env "$target") "$go" build -trimpath -ldflags "$ldflags" -o "dist/$name/telegraf-hologram" .
-	cp LICENSE README.md sample.conf "dist/$name/"
-	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$stamp" -cf - "$name" | gzip -9n >"dist/$name.tar.gz"
-	rm -r "dist/$name"
-	echo "dist/$name.tar.gz"
+	env $(target_env "$2") "$go" build -trimpath -ldflags "$ldflags" -tags "$3" -o "dist/$1/telegraf-hologram" .
+	cp LICENSE README.md sample.conf "dist/$1/"
+	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$stamp" -cf - "$1" | gzip -9n >"dist/$1.tar.gz"
+	rm -r "dist/$1"
+	echo "dist/$1.tar.gz"
+}
+
+for target in $targets; do
+	archive "telegraf-hologram-edge-$version-$(target_name "$target")" "$target" edge
+done
+for target in $full_targets; do
+	archive "telegraf-hologram-$version-$(target_name "$target")" "$target" ''
 done
 cd dist
 sha256sum -- *.tar.gz >SHA256SUMS

@@ -1,6 +1,7 @@
 #!/bin/sh
-# size.sh LIMIT LDFLAGS TARGETS COMPILES: builds for each target, prints sizes and
-# the modules that are linked, and fails where the ARMv6 binary is above LIMIT bytes.
+# size.sh LIMIT LDFLAGS TARGETS COMPILES: builds for each target, prints the sizes
+# of the binary for devices (edge) and of the one with the emulator, and the modules
+# that are linked, and fails where the ARMv6 binary for devices is above LIMIT bytes.
 set -eu
 limit=$1 ldflags=$2 targets=$3 compiles=$4
 go=${GO:-go}
@@ -10,31 +11,33 @@ cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-build() { # target, output
+build() { # target, tags, output
 	# shellcheck disable=SC2046 # one word each is meant
-	env $(target_env "$1") "$go" build -trimpath -ldflags "$ldflags" -o "$2" .
+	env $(target_env "$1") "$go" build -trimpath -ldflags "$ldflags" -tags "$2" -o "$3" .
 }
 
-printf '%-26s %12s\n' target bytes
+printf '%-26s %12s %12s\n' bytes edge full
 for target in $targets; do
 	file=$dir/$(target_name "$target")
-	build "$target" "$file"
-	printf '%-26s %12d\n' "$target" "$(wc -c <"$file")"
+	build "$target" edge "$file"
+	build "$target" '' "$dir/full"
+	printf '%-26s %12d %12d\n' "$target" "$(wc -c <"$file")" "$(wc -c <"$dir/full")"
 done
 for target in $compiles; do
-	build "$target" "$dir/other"
-	printf '%-26s %12s\n' "$target" compiles
+	build "$target" edge "$dir/other"
+	build "$target" '' "$dir/other"
+	printf '%-26s %12s %12s\n' "$target" compiles compiles
 done
 
 measured=$dir/$(target_name linux/arm/6)
 echo
-echo "modules linked into linux/arm/6:"
+echo "modules linked into linux/arm/6, edge:"
 "$go" version -m "$measured" | awk '$1 == "dep" {printf "  %s %s\n", $2, $3}'
 
 size=$(wc -c <"$measured")
 echo
 if [ "$size" -gt "$limit" ]; then
-	echo "linux/arm/6: $size bytes, above the limit of $limit" >&2
+	echo "linux/arm/6, edge: $size bytes, above the limit of $limit" >&2
 	exit 1
 fi
-echo "linux/arm/6: $size bytes, limit $limit: ok"
+echo "linux/arm/6, edge: $size bytes, limit $limit, room for $((limit - size)): ok"
