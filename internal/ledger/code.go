@@ -22,10 +22,11 @@ const (
 	maxError = 240 // bytes of Link.Error
 )
 
-// slotSize bounds an encoded state; the largest has fewer bytes than 12 KiB.
-const slotSize = 16 << 10
+// slotSize bounds an encoded state. The largest has less than 8 KiB: there is room for more counters, which the size,
+// as it gives the slots their places, has not.
+const slotSize = 12<<10 - 16
 
-var errEncoding = errors.New("it is no ledger of this version")
+var errEncoding = errors.New("it is damaged, or of a later version")
 
 func appendState(b []byte, s *State) []byte {
 	b = append(b, version)

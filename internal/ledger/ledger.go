@@ -12,10 +12,11 @@ package ledger
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"sync"
 	"time"
+
+	"telegraf-hologram/internal/slot"
 )
 
 // syncEvery is how much a power cut may take.
@@ -26,7 +27,7 @@ type Ledger struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	file   *slotFile // nil: in memory only
+	file   *slot.File // nil: in memory only
 	state  State
 	buf    []byte
 	synced time.Time
@@ -41,31 +42,27 @@ func Open(path string, now func() time.Time) (*Ledger, error) {
 		return l, nil
 	}
 	before, _ := os.Stat(path)
-	file, data, err := openSlot(path, slotSize)
+	file, data, err := slot.Open(path, slotSize)
 	if err != nil {
 		return l, fmt.Errorf("cannot open the ledger, what is counted is not kept: %w", err)
 	}
 	l.file = file
-	if data == nil && (before == nil || before.Size() == 0) {
-		return l, nil
+	if data != nil || before != nil && before.Size() > 0 {
+		if l.state, err = decodeState(data); err != nil {
+			err = fmt.Errorf("cannot read the ledger %s, it begins anew: %w", path, err)
+		}
 	}
-	state, err := decodeState(data)
-	if err != nil {
-		return l, fmt.Errorf("cannot read the ledger %s, it begins anew: %w", path, err)
+	if data == nil || err != nil {
+		err = errors.Join(err, l.write()) // for a file without a state is taken for damaged
 	}
-	l.state = state
-	return l, nil
+	return l, err
 }
 
-// Read returns what the ledger in the file path holds, which another process may be writing. A file that does not
-// exist is an error that is fs.ErrNotExist.
+// Read returns what the ledger in the file path holds, which another process may be writing.
 func Read(path string) (State, error) {
-	data, err := readSlot(path, slotSize)
-	switch {
-	case err != nil:
+	data, err := slot.Read(path, slotSize)
+	if err != nil {
 		return State{}, fmt.Errorf("cannot read the ledger: %w", err)
-	case data == nil:
-		return State{}, fmt.Errorf("cannot read the ledger %s: it holds nothing: %w", path, fs.ErrNotExist)
 	}
 	state, err := decodeState(data)
 	if err != nil {
@@ -164,8 +161,5 @@ func (l *Ledger) sync(now time.Time) error {
 	if l.file == nil {
 		return nil
 	}
-	if err := l.file.Sync(); err != nil {
-		return fmt.Errorf("cannot sync the ledger: %w", err)
-	}
-	return nil
+	return l.file.Sync()
 }
