@@ -13,9 +13,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,6 +48,7 @@ const usage = `telegraf-hologram sends Telegraf's metrics through the Hologram c
 Usage:
   telegraf-hologram --config FILE          run the one plugin in FILE (what outputs.execd starts)
   telegraf-hologram check --config FILE    load and validate FILE, say what it would do
+  telegraf-hologram status --config FILE   what waits in the buffer, how the link is, what it has cost
   telegraf-hologram sample-config [PLUGIN] print the sample configuration
   telegraf-hologram encode [options]       line protocol on stdin to Socket API messages, one a line
   telegraf-hologram decode                 payloads, messages and events on stdin to line protocol
@@ -64,6 +67,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	switch name, rest := args[0], args[1:]; name {
 	case "check":
 		return check(rest, stdout, stderr)
+	case "status":
+		return status(rest, stdout, stderr)
 	case "sample-config":
 		return sampleConfig(rest, stdout, stderr)
 	case "encode":
@@ -120,7 +125,7 @@ func fail(stderr io.Writer, err error) int {
 
 // plugin runs the plugin in a configuration file until stdin ends.
 func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	cfg, code := load("telegraf-hologram", args, stdout, stderr)
+	cfg, code := load(flag.NewFlagSet("telegraf-hologram", flag.ContinueOnError), args, stdout, stderr)
 	if cfg == nil {
 		return code
 	}
@@ -131,10 +136,10 @@ func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
-// load loads the configuration that the arguments of a command name. Where it
-// returns nil the command ends with the code.
-func load(command string, args []string, stdout, stderr io.Writer) (cfg *execd.Config, code int) {
-	fs := flag.NewFlagSet(command, flag.ContinueOnError)
+// load loads the configuration that the arguments of a command name, beside the
+// options that fs has already. Where it returns nil the command ends with the
+// code.
+func load(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (cfg *execd.Config, code int) {
 	file := fs.String("config", "", "configuration `file` with one plugin")
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return nil, code
@@ -150,11 +155,38 @@ func load(command string, args []string, stdout, stderr io.Writer) (cfg *execd.C
 }
 
 func check(args []string, stdout, stderr io.Writer) int {
-	cfg, code := load("telegraf-hologram check", args, stdout, stderr)
+	cfg, code := load(flag.NewFlagSet("telegraf-hologram check", flag.ContinueOnError), args, stdout, stderr)
 	if cfg != nil {
 		fmt.Fprint(stdout, cfg.Describe())
 	}
 	return code
+}
+
+// status shows the buffer, the link and the costs, whether the plugin runs or
+// not.
+func status(args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet("telegraf-hologram status", flag.ContinueOnError)
+	asJSON := fs.Bool("json", false, "write JSON")
+	price := -1.0
+	fs.Func("price-per-mb", "`price` of 1 MB, which is 1,000,000 bytes (default: price_per_mb of the configuration)", func(s string) error {
+		var err error
+		price, err = strconv.ParseFloat(s, 64)
+		if err != nil || price < 0 || math.IsNaN(price) || math.IsInf(price, 0) {
+			return errors.New("want a number of 0 or more")
+		}
+		return nil
+	})
+	cfg, code := load(fs, args, stdout, stderr)
+	if cfg == nil {
+		return code
+	}
+	if price >= 0 {
+		cfg.Options.PricePerMB = price
+	}
+	if err := cfg.Status(stdout, *asJSON); err != nil {
+		return fail(stderr, err)
+	}
+	return exitDone
 }
 
 // samples are the sample configurations of all plugins, in order.

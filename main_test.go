@@ -85,6 +85,15 @@ func TestUsage(t *testing.T) {
 		{[]string{"check", "--config", good}, 0, "  writes      every 1m, or as soon as 1000 metrics wait\n", ""},
 		{[]string{"check", "-config", good}, 0, "outputs.hologram, configured in ", ""},
 
+		{[]string{"status"}, 2, "", "telegraf-hologram: no configuration: give --config FILE; see telegraf-hologram status --help\n"},
+		{[]string{"status", "--help"}, 0, "  -price-per-mb price\n", ""},
+		{[]string{"status", "--config", missing}, 1, "", "missing.conf"},
+		{[]string{"status", "--config", good}, 1, "", "the buffer is in memory: nothing is kept"},
+		{[]string{"status", "--json", "--config", good}, 1, "", "the buffer is in memory: nothing is kept"},
+		{[]string{"status", "--config", good, "--price-per-mb", "-1"}, 2, "", "want a number of 0 or more; see telegraf-hologram status --help\n"},
+		{[]string{"status", "--config", good, "--price-per-mb", "NaN"}, 2, "", "want a number of 0 or more"},
+		{[]string{"status", "--config", good, "--price-per-mb", "cheap"}, 2, "", "want a number of 0 or more"},
+
 		{[]string{"sample-config"}, 0, "[[outputs.hologram]]\n", ""},
 		{[]string{"sample-config", "outputs.hologram"}, 0, "[[outputs.hologram]]\n", ""},
 		{[]string{"sample-config", "hologram"}, 0, "[[outputs.hologram]]\n", ""},

@@ -1,0 +1,4 @@
+package execd
+
+// inspectBuffer stands in for queue.Inspect until that is there.
+func inspectBuffer(string) (bufferStatus, error) { return bufferStatus{}, nil }

@@ -1,0 +1,293 @@
+package execd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"telegraf-hologram/internal/ledger"
+)
+
+// bytesPerMB is what a price is for: SI megabytes, as network operators count them.
+const bytesPerMB = 1_000_000
+
+// errNothingKept says that there is nothing that Status could read.
+var errNothingKept = errors.New("the buffer is in memory: nothing is kept that another process could show; " +
+	"give the plugin a buffer_directory")
+
+// Status writes to w how the buffer is, how the link is, and what it has cost: a text for a person, or JSON. It reads
+// what is in buffer_directory, so that it can be called while the plugin runs and while it does not, and changes
+// nothing there. What can be read is written even if the rest cannot; then there is an error as well.
+func (c *Config) Status(w io.Writer, asJSON bool) error {
+	s, err := c.status(time.Now())
+	if s == nil {
+		return err
+	}
+	var text []byte
+	if asJSON {
+		var e error
+		if text, e = json.MarshalIndent(s, "", "  "); e != nil {
+			return fmt.Errorf("cannot write the status: %w", e)
+		}
+		text = append(text, '\n')
+	} else {
+		text = []byte(s.text())
+	}
+	if _, e := w.Write(text); e != nil {
+		return fmt.Errorf("cannot write the status: %w", e)
+	}
+	return err
+}
+
+// status is what the command of that name says, as its JSON.
+type status struct {
+	Plugin string    `json:"plugin"`
+	Source string    `json:"source"`
+	Time   time.Time `json:"time"`
+
+	Buffer       *bufferStatus `json:"buffer"` // nil: it cannot be read
+	DeadLetters  int64         `json:"dead_letter_bytes"`
+	Began        time.Time     `json:"began,omitzero"`
+	LastDelivery time.Time     `json:"last_delivery,omitzero"`
+	Link         *linkStatus   `json:"link"` // nil: it cannot be read
+	Budget       *budgetStatus `json:"data_budget,omitempty"`
+	PricePerMB   float64       `json:"price_per_mb"`
+
+	Today     *periodStatus  `json:"today"` // nil, as those below: it cannot be read
+	ThisMonth *periodStatus  `json:"this_month"`
+	LastMonth *periodStatus  `json:"last_month"`
+	Total     *periodStatus  `json:"total"`
+	Days      []periodStatus `json:"days,omitempty"`
+	Months    []periodStatus `json:"months,omitempty"`
+}
+
+type bufferStatus struct {
+	Directory string    `json:"directory"`
+	Metrics   int       `json:"metrics"`
+	Bytes     int64     `json:"bytes"`
+	Limit     int64     `json:"limit"`
+	Oldest    time.Time `json:"oldest,omitzero"`
+	Damaged   int       `json:"damaged"`
+	Bad       []string  `json:"bad_files"`
+}
+
+type linkStatus struct {
+	Works        bool      `json:"works"`
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	Failures     int64     `json:"failures"`
+	Error        string    `json:"error,omitempty"`
+	NextTry      time.Time `json:"next_try,omitzero"`
+}
+
+type budgetStatus struct {
+	Limit   int64  `json:"limit"`
+	Used    int64  `json:"used"`
+	Percent int64  `json:"percent"`
+	Action  string `json:"action"`
+}
+
+type periodStatus struct {
+	Start time.Time `json:"start,omitzero"`
+	ledger.Counters
+	Cost float64 `json:"cost"`
+}
+
+// status reads what there is. It returns nil if there is nothing, or that and an error if there is not all.
+func (c *Config) status(now time.Time) (*status, error) {
+	o := c.Options
+	switch {
+	case c.Kind != kindOutputs:
+		return nil, fmt.Errorf("%s: %w", c.Source, ErrInputs)
+	case o.BufferDirectory == "":
+		return nil, fmt.Errorf("%s: %w", c.Source, errNothingKept)
+	}
+	if _, err := os.ReadDir(o.BufferDirectory); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w; the plugin has not run yet, or with another buffer_directory", err)
+		}
+		return nil, fmt.Errorf("cannot read the buffer: %w", err)
+	}
+	s := &status{Plugin: c.Kind + "." + c.Name, Source: c.Source, Time: now.UTC().Truncate(time.Second), PricePerMB: o.PricePerMB}
+
+	info, bufferErr := inspectBuffer(o.BufferDirectory)
+	if bufferErr == nil {
+		s.Buffer = &info
+		info.Directory, info.Limit = o.BufferDirectory, int64(o.BufferLimit)
+	}
+	for _, name := range []string{deadLetterFile, deadLetterOld} {
+		if info, err := os.Stat(filepath.Join(o.BufferDirectory, name)); err == nil {
+			s.DeadLetters += info.Size()
+		}
+	}
+	state, err := ledger.Read(filepath.Join(o.BufferDirectory, "ledger"))
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = nil // nothing was counted yet
+		s.account(state, now, o)
+	}
+	return s, errors.Join(bufferErr, err)
+}
+
+// account puts what a ledger knows into the status.
+func (s *status) account(state ledger.State, now time.Time, o Options) {
+	s.Began, s.LastDelivery = state.Began, state.LastDelivery
+	l := state.Link
+	s.Link = &linkStatus{l.Failures == 0, l.FailingSince, l.Failures, l.Error, l.NextTry}
+	month := state.Month(now)
+	if budget := (ledger.Budget{Limit: int64(o.DataBudget)}); budget.Limit > 0 {
+		used := month.Bytes()
+		s.Budget = &budgetStatus{budget.Limit, used, budget.Percent(used), o.DataBudgetAction}
+	}
+	priced := func(start time.Time, c ledger.Counters) periodStatus {
+		return periodStatus{start, c, float64(c.Bytes()) / bytesPerMB * o.PricePerMB}
+	}
+	period := func(c ledger.Counters) *periodStatus {
+		p := priced(time.Time{}, c)
+		return &p
+	}
+	s.Today, s.ThisMonth, s.LastMonth = period(state.Day(now)), period(month), period(state.PreviousMonth(now))
+	s.Total = period(state.Total)
+	for _, p := range state.Days() {
+		s.Days = append(s.Days, priced(p.Start, p.Counters))
+	}
+	for _, p := range state.Months() {
+		s.Months = append(s.Months, priced(p.Start, p.Counters))
+	}
+}
+
+// text is the status for a person.
+func (s *status) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, configured in %s\n", s.Plugin, s.Source)
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-14s "+format+"\n", append([]any{label}, args...)...)
+	}
+	s.bufferText(line)
+	if s.Total == nil {
+		return b.String()
+	}
+	if s.LastDelivery.IsZero() {
+		line("last delivery", "none yet")
+	} else {
+		line("last delivery", "%s", s.since(s.LastDelivery))
+	}
+	s.linkText(line)
+	if u := s.Budget; u != nil {
+		line("data budget", "%d %% of %v is used this month; at 100 %%: %s", u.Percent, Size(u.Limit), u.Action)
+	}
+	s.table(&b)
+	return b.String()
+}
+
+func (s *status) bufferText(line func(label, format string, args ...any)) {
+	if u := s.Buffer; u != nil {
+		line("buffer", "%s, %s bytes, %d %% of %v, in %s", plural(u.Metrics, "metric"), grouped(u.Bytes),
+			ledger.Budget{Limit: u.Limit}.Percent(u.Bytes), Size(u.Limit), u.Directory)
+		if !u.Oldest.IsZero() {
+			line("oldest", "taken in %s", s.since(u.Oldest))
+		}
+		if u.Damaged > 0 || len(u.Bad) > 0 {
+			files := ""
+			if len(u.Bad) > 0 {
+				files = "; files set aside: " + strings.Join(u.Bad, ", ")
+			}
+			line("damage", "%s%s", plural(u.Damaged, "place"), files)
+		}
+	} else {
+		line("buffer", "cannot be read")
+	}
+	if s.DeadLetters > 0 {
+		line("dead letters", "%s bytes in %s", grouped(s.DeadLetters), deadLetterFile)
+	}
+}
+
+func (s *status) linkText(line func(label, format string, args ...any)) {
+	if s.Link.Works {
+		line("link", "works, as far as the last try told")
+		return
+	}
+	next := ""
+	if wait := s.Link.NextTry.Sub(s.Time); wait > 0 {
+		next = ", next try in " + Duration(wait.Round(time.Second)).String()
+	}
+	line("link", "fails since %s, %s%s", s.since(s.Link.FailingSince), plural(int(s.Link.Failures), "time"), next)
+	line("", "%s", s.Link.Error)
+}
+
+// since is a time and how long it is ago.
+func (s *status) since(t time.Time) string {
+	text := t.UTC().Format(time.RFC3339)
+	if ago := s.Time.Sub(t); ago >= 0 {
+		text += " (" + Duration(ago.Round(time.Second)).String() + " ago)"
+	}
+	return text
+}
+
+// table writes what was counted. Of the drops, it has those that there were.
+func (s *status) table(b *strings.Builder) {
+	periods := [...]*periodStatus{s.Today, s.ThisMonth, s.LastMonth, s.Total}
+	row := func(label string, cells ...string) {
+		fmt.Fprintf(b, "  %-20s", label)
+		for _, c := range cells {
+			fmt.Fprintf(b, " %14s", c)
+		}
+		b.WriteByte('\n')
+	}
+	count := func(label string, always bool, get func(c *ledger.Counters) int64) {
+		var cells []string
+		for _, p := range periods {
+			n := get(&p.Counters)
+			always = always || n > 0
+			cells = append(cells, grouped(n))
+		}
+		if always {
+			row(label, cells...)
+		}
+	}
+	b.WriteByte('\n')
+	row("UTC", "today", "this month", "last month", "total")
+	count("bytes sent", true, func(c *ledger.Counters) int64 { return c.Sent })
+	count("bytes received", true, func(c *ledger.Counters) int64 { return c.Received })
+	count("messages", true, func(c *ledger.Counters) int64 { return c.Messages })
+	count("tries", true, func(c *ledger.Counters) int64 { return c.Tries })
+	count("  of them retries", true, func(c *ledger.Counters) int64 { return c.Retries })
+	count("  of them failed", true, func(c *ledger.Counters) int64 { return c.Failures })
+	count("metrics taken in", true, func(c *ledger.Counters) int64 { return c.Taken })
+	count("metrics delivered", true, func(c *ledger.Counters) int64 { return c.Metrics })
+	count("  perhaps twice", true, func(c *ledger.Counters) int64 { return c.Doubtful })
+	count("metrics dropped", true, func(c *ledger.Counters) int64 { return c.Dropped() })
+	count("  refused", false, func(c *ledger.Counters) int64 { return c.Refused })
+	count("  unparsable", false, func(c *ledger.Counters) int64 { return c.Unparsable })
+	count("  set aside", false, func(c *ledger.Counters) int64 { return c.SetAside })
+	count("  too long", false, func(c *ledger.Counters) int64 { return c.TooLong })
+	count("  buffer full", false, func(c *ledger.Counters) int64 { return c.DroppedFull })
+	count("  too old", false, func(c *ledger.Counters) int64 { return c.DroppedAge })
+	count("  not stored", false, func(c *ledger.Counters) int64 { return c.Lost })
+	count("damaged places", false, func(c *ledger.Counters) int64 { return c.Damaged })
+	if s.PricePerMB > 0 {
+		var cells []string
+		for _, p := range periods {
+			cells = append(cells, strconv.FormatFloat(p.Cost, 'f', 4, 64))
+		}
+		row("cost", cells...)
+		fmt.Fprintf(b, "\n  Cost is at %v for 1 MB, which is 1,000,000 bytes, sent or received, IP headers included.\n", s.PricePerMB)
+	}
+	if !s.Began.IsZero() {
+		fmt.Fprintf(b, "\n  Counted since %s.\n", s.Began.UTC().Format(time.RFC3339))
+	}
+}
+
+// grouped writes a number that is not negative with commas between thousands.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,179 @@
+package execd
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"telegraf-hologram/internal/ledger"
+)
+
+var statusNow = time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
+
+// statusConfig is a configuration with its buffer in dir.
+func statusConfig(t *testing.T, dir string) *Config {
+	t.Helper()
+	cfg, err := Parse([]byte("[[outputs.recorder]]\n"), "some.conf", pluginsWith(&recorder{}))
+	require.NoError(t, err)
+	cfg.Options.BufferDirectory = dir
+	return cfg
+}
+
+// count writes a ledger with something in three months.
+func count(t *testing.T, dir string) {
+	t.Helper()
+	now := statusNow.AddDate(0, -2, 0)
+	l, err := ledger.Open(filepath.Join(dir, "ledger"), func() time.Time { return now })
+	require.NoError(t, err)
+	require.NoError(t, l.Add(ledger.Counters{Sent: 1_000_000, Tries: 9, Failures: 9}))
+	now = statusNow.AddDate(0, -1, 0)
+	require.NoError(t, l.Add(ledger.Counters{Sent: 2_500_000, Received: 500_000, Messages: 3000, Tries: 3000, Taken: 31_000, Metrics: 30_000,
+		DroppedFull: 12}))
+	now = statusNow.Add(-time.Hour)
+	require.NoError(t, l.Add(ledger.Counters{Sent: 700, Received: 200, Messages: 1, Tries: 2, Retries: 1, Failures: 1, Taken: 12, Metrics: 10,
+		Doubtful: 5, Refused: 1, Unparsable: 2}))
+	require.NoError(t, l.Failed("dial tcp: no route to host", statusNow.Add(100*time.Second)))
+	require.NoError(t, l.Close())
+}
+
+func TestStatusText(t *testing.T) {
+	dir := t.TempDir()
+	count(t, dir)
+	cfg := statusConfig(t, dir)
+	cfg.Options.PricePerMB, cfg.Options.DataBudget, cfg.Options.DataBudgetAction = 0.4, 100_000, BudgetSlow
+	require.NoError(t, os.WriteFile(filepath.Join(dir, deadLetterFile), make([]byte, 1234), 0o600))
+	s, err := cfg.status(statusNow)
+	require.NoError(t, err)
+	s.Buffer = &bufferStatus{"/var/lib/x", 1200, 230_000, 64 << 20, statusNow.Add(-90 * time.Second), 1, []string{"01.bad", "02.bad"}}
+	require.Equal(t, `outputs.recorder, configured in some.conf
+  buffer         1200 metrics, 230,000 bytes, 0 % of 64MiB, in /var/lib/x
+  oldest         taken in 2026-03-04T05:04:37Z (1m30s ago)
+  damage         1 place; files set aside: 01.bad, 02.bad
+  dead letters   1,234 bytes in dead_letter.lp
+  last delivery  2026-03-04T04:06:07Z (1h ago)
+  link           fails since 2026-03-04T04:06:07Z (1h ago), 1 time, next try in 1m40s
+                 dial tcp: no route to host
+  data budget    0 % of 100kB is used this month; at 100 %: slow
+
+  UTC                           today     this month     last month          total
+  bytes sent                      700            700      2,500,000      3,500,700
+  bytes received                  200            200        500,000        500,200
+  messages                          1              1          3,000          3,001
+  tries                             2              2          3,000          3,011
+    of them retries                 1              1              0              1
+    of them failed                  1              1              0             10
+  metrics taken in                 12             12         31,000         31,012
+  metrics delivered                10             10         30,000         30,010
+    perhaps twice                   5              5              0              5
+  metrics dropped                   3              3             12             15
+    refused                         1              1              0              1
+    unparsable                      2              2              0              2
+    buffer full                     0              0             12             12
+  cost                         0.0004         0.0004         1.2000         1.6004
+
+  Cost is at 0.4 for 1 MB, which is 1,000,000 bytes, sent or received, IP headers included.
+
+  Counted since 2026-01-04T05:06:07Z.
+`, s.text())
+
+	// Columns that are wider stay apart.
+	s.Total.Sent = 1 << 62
+	require.Contains(t, s.text(), " 4,611,686,018,427,387,904\n")
+}
+
+func TestStatusOfAFreshDirectory(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, statusConfig(t, t.TempDir()).Status(&out, false))
+	for _, want := range []string{"0 metrics, 0 bytes", "last delivery  none yet", "link           works"} {
+		require.Contains(t, out.String(), want)
+	}
+	require.NotContains(t, out.String(), "cost")
+	require.NotContains(t, out.String(), "oldest")
+	require.NotContains(t, out.String(), "Counted since")
+}
+
+func TestStatusJSON(t *testing.T) {
+	dir := t.TempDir()
+	count(t, dir)
+	cfg := statusConfig(t, dir)
+	cfg.Options.PricePerMB, cfg.Options.DataBudget = 2, 1_000_000
+	s, err := cfg.status(statusNow)
+	require.NoError(t, err)
+	b, err := json.Marshal(s)
+	require.NoError(t, err)
+	var got map[string]any
+	require.NoError(t, json.Unmarshal(b, &got))
+	require.Equal(t, "outputs.recorder", got["plugin"])
+	require.Equal(t, "2026-03-04T05:06:07Z", got["time"])
+	require.Equal(t, map[string]any{"works": false, "failures": 1.0, "error": "dial tcp: no route to host",
+		"failing_since": "2026-03-04T04:06:07Z", "next_try": "2026-03-04T05:07:47Z"}, got["link"])
+	require.Equal(t, map[string]any{"limit": 1e6, "used": 900.0, "percent": 0.0, "action": "warn"}, got["data_budget"])
+	last := got["last_month"].(map[string]any)
+	require.InDelta(t, 6.0, last["cost"], 1e-9)
+	require.InDelta(t, 2_500_000, last["bytes_sent"], 0)
+	require.Len(t, got["months"], 3)
+	require.Equal(t, "2026-01-01T00:00:00Z", got["months"].([]any)[0].(map[string]any)["start"])
+	require.Len(t, got["days"], 3)
+
+	var out bytes.Buffer
+	require.NoError(t, cfg.Status(&out, true))
+	require.True(t, json.Valid(out.Bytes()))
+	require.True(t, strings.HasSuffix(out.String(), "}\n"))
+}
+
+func TestStatusWithoutAnythingToShow(t *testing.T) {
+	var out bytes.Buffer
+	err := statusConfig(t, "").Status(&out, false)
+	require.ErrorIs(t, err, errNothingKept)
+	require.ErrorContains(t, err, "some.conf: the buffer is in memory")
+
+	err = statusConfig(t, filepath.Join(t.TempDir(), "none")).Status(&out, false)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorContains(t, err, "has not run yet")
+
+	cfg := &Config{Kind: "inputs", Source: "some.conf"}
+	require.ErrorIs(t, cfg.Status(&out, false), ErrInputs)
+	require.Empty(t, out.String())
+}
+
+// What can be read is shown.
+func TestStatusOfADamagedLedger(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ledger"), []byte("no ledger"), 0o600))
+	var out bytes.Buffer
+	require.ErrorContains(t, statusConfig(t, dir).Status(&out, false), "cannot read the ledger")
+	require.Contains(t, out.String(), "0 metrics, 0 bytes")
+	require.NotContains(t, out.String(), "link")
+
+	out.Reset()
+	require.Error(t, statusConfig(t, dir).Status(&out, true))
+	var got map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
+	require.Nil(t, got["total"])
+	require.Nil(t, got["link"])
+	require.NotNil(t, got["buffer"])
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestStatusThatCannotBeWritten(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		require.ErrorContains(t, statusConfig(t, t.TempDir()).Status(brokenWriter{}, asJSON), "broken pipe")
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 123456: "123,456", 1234567: "1,234,567"} {
+		require.Equal(t, want, grouped(n))
+	}
+}
