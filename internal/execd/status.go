@@ -222,6 +222,9 @@ func (s *status) linkText(line func(label, format string, args ...any)) {
 
 // since is a time and how long it is ago.
 func (s *status) since(t time.Time) string {
+	if !ledger.Set(t) {
+		return "a time when no clock was set"
+	}
 	text := t.UTC().Format(time.RFC3339)
 	if ago := s.Time.Sub(t); ago >= 0 {
 		text += " (" + Duration(ago.Round(time.Second)).String() + " ago)"

@@ -84,6 +84,9 @@ func TestStatusText(t *testing.T) {
   Counted since 2026-01-04T05:06:07Z.
 `, s.text())
 
+	s.LastDelivery, s.Buffer = time.Unix(100, 0), nil
+	require.Contains(t, s.text(), "\n  buffer         cannot be read\n")
+	require.Contains(t, s.text(), "\n  last delivery  a time when no clock was set\n")
 	// Columns that are wider stay apart.
 	s.Total.Sent = 1 << 62
 	require.Contains(t, s.text(), " 4,611,686,018,427,387,904\n")

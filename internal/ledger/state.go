@@ -17,8 +17,8 @@ var (
 	clockUntil = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// set tells whether t is from a clock that was set.
-func set(t time.Time) bool { return !t.Before(clockFrom) && t.Before(clockUntil) }
+// Set tells whether t is from a clock that was set.
+func Set(t time.Time) bool { return !t.Before(clockFrom) && t.Before(clockUntil) }
 
 // Period is a day or month (UTC) and what was counted in it.
 type Period struct {
@@ -76,7 +76,7 @@ func monthStart(key uint32) time.Time {
 
 // Day is what was counted on the day of t. With a clock that was not set it is the day that was counted in last.
 func (s State) Day(t time.Time) Counters {
-	if !set(t) {
+	if !Set(t) {
 		return last(s.days)
 	}
 	return find(s.days, dayKey(t))
@@ -84,7 +84,7 @@ func (s State) Day(t time.Time) Counters {
 
 // Month is what was counted in the month of t. With a clock that was not set it is the month that was counted in last.
 func (s State) Month(t time.Time) Counters {
-	if !set(t) {
+	if !Set(t) {
 		return last(s.months)
 	}
 	return find(s.months, monthKey(t))
@@ -92,7 +92,7 @@ func (s State) Month(t time.Time) Counters {
 
 // PreviousMonth is what was counted in the month before that of t; nothing with a clock that was not set.
 func (s State) PreviousMonth(t time.Time) Counters {
-	if !set(t) {
+	if !Set(t) {
 		return Counters{}
 	}
 	return find(s.months, monthKey(t)-1)
@@ -132,7 +132,7 @@ func sorted(list []period, start func(uint32) time.Time) []Period {
 // add counts delta at the time t, and tells whether that begins a day.
 func (s *State) add(delta Counters, t time.Time) (newDay bool) {
 	s.Total.Add(delta)
-	if !set(t) {
+	if !Set(t) {
 		// The newest periods known go on.
 		if len(s.days) > 0 {
 			s.days[len(s.days)-1].Add(delta)
