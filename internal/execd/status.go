@@ -108,7 +108,7 @@ func (c *Config) status(now time.Time) (*status, error) {
 	case o.BufferDirectory == "":
 		return nil, fmt.Errorf("%s: %w", c.Source, errNothingKept)
 	}
-	if _, err := os.ReadDir(o.BufferDirectory); err != nil {
+	if _, err := os.Stat(o.BufferDirectory); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w; the plugin has not run yet, or with another buffer_directory", err)
 		}
@@ -232,53 +232,69 @@ func (s *status) since(t time.Time) string {
 	return text
 }
 
+// rows are what the counters are called, in their order, and whether they are shown while they are 0.
+var rows = [...]struct {
+	label  string
+	always bool
+}{
+	{"bytes sent", true},
+	{"bytes received", true},
+	{"messages", true},
+	{"tries", true},
+	{"  of them retries", true},
+	{"  of them failed", true},
+	{"metrics taken in", true},
+	{"metrics delivered", true},
+	{"  perhaps twice", true},
+	{"  refused", false},
+	{"  unparsable", false},
+	{"  set aside", false},
+	{"  too long", false},
+	{"  buffer full", false},
+	{"  too old", false},
+	{"  not stored", false},
+	{"damaged places", false},
+}
+
+// firstDrop is the first of the rows that "metrics dropped" stands above.
+const firstDrop = 9
+
 // table writes what was counted. Of the drops, it has those that there were.
 func (s *status) table(b *strings.Builder) {
 	periods := [...]*periodStatus{s.Today, s.ThisMonth, s.LastMonth, s.Total}
-	row := func(label string, cells ...string) {
+	var cells [len(periods)]string
+	row := func(label string) {
 		fmt.Fprintf(b, "  %-20s", label)
 		for _, c := range cells {
 			fmt.Fprintf(b, " %14s", c)
 		}
 		b.WriteByte('\n')
 	}
-	count := func(label string, always bool, get func(c *ledger.Counters) int64) {
-		var cells []string
-		for _, p := range periods {
-			n := get(&p.Counters)
-			always = always || n > 0
-			cells = append(cells, grouped(n))
+	b.WriteByte('\n')
+	cells = [...]string{"today", "this month", "last month", "total"}
+	row("UTC")
+	for i, r := range rows {
+		if i == firstDrop {
+			for n, p := range periods {
+				cells[n] = grouped(p.Dropped())
+			}
+			row("metrics dropped")
 		}
-		if always {
-			row(label, cells...)
+		show := r.always
+		for n, p := range periods {
+			v := p.Values()[i]
+			show = show || v > 0
+			cells[n] = grouped(v)
+		}
+		if show {
+			row(r.label)
 		}
 	}
-	b.WriteByte('\n')
-	row("UTC", "today", "this month", "last month", "total")
-	count("bytes sent", true, func(c *ledger.Counters) int64 { return c.Sent })
-	count("bytes received", true, func(c *ledger.Counters) int64 { return c.Received })
-	count("messages", true, func(c *ledger.Counters) int64 { return c.Messages })
-	count("tries", true, func(c *ledger.Counters) int64 { return c.Tries })
-	count("  of them retries", true, func(c *ledger.Counters) int64 { return c.Retries })
-	count("  of them failed", true, func(c *ledger.Counters) int64 { return c.Failures })
-	count("metrics taken in", true, func(c *ledger.Counters) int64 { return c.Taken })
-	count("metrics delivered", true, func(c *ledger.Counters) int64 { return c.Metrics })
-	count("  perhaps twice", true, func(c *ledger.Counters) int64 { return c.Doubtful })
-	count("metrics dropped", true, func(c *ledger.Counters) int64 { return c.Dropped() })
-	count("  refused", false, func(c *ledger.Counters) int64 { return c.Refused })
-	count("  unparsable", false, func(c *ledger.Counters) int64 { return c.Unparsable })
-	count("  set aside", false, func(c *ledger.Counters) int64 { return c.SetAside })
-	count("  too long", false, func(c *ledger.Counters) int64 { return c.TooLong })
-	count("  buffer full", false, func(c *ledger.Counters) int64 { return c.DroppedFull })
-	count("  too old", false, func(c *ledger.Counters) int64 { return c.DroppedAge })
-	count("  not stored", false, func(c *ledger.Counters) int64 { return c.Lost })
-	count("damaged places", false, func(c *ledger.Counters) int64 { return c.Damaged })
 	if s.PricePerMB > 0 {
-		var cells []string
-		for _, p := range periods {
-			cells = append(cells, strconv.FormatFloat(p.Cost, 'f', 4, 64))
+		for n, p := range periods {
+			cells[n] = strconv.FormatFloat(p.Cost, 'f', 4, 64)
 		}
-		row("cost", cells...)
+		row("cost")
 		fmt.Fprintf(b, "\n  Cost is at %v for 1 MB, which is 1,000,000 bytes, sent or received, IP headers included.\n", s.PricePerMB)
 	}
 	if !s.Began.IsZero() {

@@ -180,3 +180,9 @@ func TestGrouped(t *testing.T) {
 		require.Equal(t, want, grouped(n))
 	}
 }
+
+func TestStatusHasARowForEveryCounter(t *testing.T) {
+	require.Len(t, rows, len(ledger.Counters{}.Values()))
+	require.Equal(t, "  refused", rows[firstDrop].label)
+	require.EqualValues(t, 1, ledger.Counters{Refused: 1}.Values()[firstDrop])
+}

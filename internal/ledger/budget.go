@@ -1,9 +1,6 @@
 package ledger
 
-import (
-	"math/bits"
-	"time"
-)
+import "time"
 
 // Action says what happens when a month's budget is used up. Every action warns first.
 type Action int
@@ -41,12 +38,10 @@ func (b Budget) Percent(used int64) int64 {
 		return 0
 	}
 	const most = 1 << 30
-	hi, lo := bits.Mul64(uint64(used), 100)
-	if hi >= uint64(b.Limit) {
-		return most
+	if b.Limit > 1<<56 { // a hundred times it would overflow
+		return min(used/(b.Limit/100), most)
 	}
-	percent, _ := bits.Div64(hi, lo, uint64(b.Limit))
-	return int64(min(percent, most))
+	return min(used/b.Limit, most/100)*100 + used%b.Limit*100/b.Limit
 }
 
 // Level is how far used bytes use the budget up.

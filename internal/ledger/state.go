@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -121,11 +120,15 @@ func find(list []period, key uint32) Counters {
 }
 
 func sorted(list []period, start func(uint32) time.Time) []Period {
-	out := make([]Period, len(list))
-	for i, p := range list {
-		out[i] = Period{start(p.key), p.Counters}
+	var out []Period
+	for _, p := range list {
+		// They are in the order of time as a rule, so that this is at the end.
+		i, t := len(out), start(p.key)
+		for i > 0 && t.Before(out[i-1].Start) {
+			i--
+		}
+		out = slices.Insert(out, i, Period{t, p.Counters})
 	}
-	slices.SortFunc(out, func(a, b Period) int { return cmp.Compare(a.Start.Unix(), b.Start.Unix()) })
 	return out
 }
 
