@@ -122,12 +122,11 @@ func find(list []period, key uint32) Counters {
 func sorted(list []period, start func(uint32) time.Time) []Period {
 	var out []Period
 	for _, p := range list {
-		// They are in the order of time as a rule, so that this is at the end.
-		i, t := len(out), start(p.key)
-		for i > 0 && t.Before(out[i-1].Start) {
-			i--
+		out = append(out, Period{start(p.key), p.Counters})
+		// They are in the order of time as a rule, so that there is nothing to do.
+		for i := len(out) - 1; i > 0 && out[i].Start.Before(out[i-1].Start); i-- {
+			out[i-1], out[i] = out[i], out[i-1]
 		}
-		out = slices.Insert(out, i, Period{t, p.Counters})
 	}
 	return out
 }
