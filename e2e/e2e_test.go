@@ -19,12 +19,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"telegraf-hologram/e2e/internal/lab"
+	"telegraf-hologram/e2e/internal/loss"
 )
 
 // The programs under test, built once by TestMain.
 var binaries struct{ telegraf, hologram string }
 
 func TestMain(m *testing.M) {
+	if code, ok := loss.Helper(os.Args[1:]); ok {
+		os.Exit(code)
+	}
 	// The cases wait more than they work; two processors are no reason to run them in
 	// pairs. Who gives -parallel overrides this.
 	if err := flag.Set("test.parallel", "16"); err != nil {
@@ -32,6 +36,14 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	os.Exit(run(m))
+}
+
+// root is the folder of our module.
+func root() string {
+	if dir := os.Getenv("E2E_ROOT"); dir != "" {
+		return dir
+	}
+	return ".."
 }
 
 func run(m *testing.M) int {
@@ -44,7 +56,7 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	start := time.Now()
-	if binaries.hologram, err = lab.BuildHologram(ctx, "..", dir); err != nil {
+	if binaries.hologram, err = lab.BuildHologram(ctx, root(), dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

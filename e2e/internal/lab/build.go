@@ -33,7 +33,7 @@ const (
 func telegrafTags() []string {
 	return []string{
 		"custom",
-		"inputs.cpu", "inputs.disk", "inputs.diskio", "inputs.file", "inputs.mem", "inputs.mock",
+		"inputs.cpu", "inputs.disk", "inputs.diskio", "inputs.execd", "inputs.file", "inputs.mem", "inputs.mock",
 		"inputs.net", "inputs.processes", "inputs.swap", "inputs.system", "inputs.tail",
 		"outputs.execd", "outputs.file",
 		"parsers.influx", "serializers.influx",
@@ -93,12 +93,26 @@ func BuildTelegraf(ctx context.Context, cache string) (string, error) {
 // BuildHologram builds our binary from the module in root into dir, as it is
 // shipped, and returns its path.
 func BuildHologram(ctx context.Context, root, dir string) (string, error) {
-	binary := filepath.Join(dir, "telegraf-hologram"+exeSuffix())
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
+	return build(ctx, root, filepath.Join(dir, "telegraf-hologram"))
+}
+
+// BuildShim builds the program that runs our plugin under Telegraf's stock shim,
+// whose module is in root, into dir and returns its path.
+func BuildShim(ctx context.Context, root, dir string) (string, error) {
+	return build(ctx, root, filepath.Join(dir, "shim"))
+}
+
+// build builds the program whose module is in root and returns its absolute path.
+func build(ctx context.Context, root, binary string, flags ...string) (string, error) {
+	binary, err := filepath.Abs(binary + exeSuffix())
+	if err != nil {
+		return "", fmt.Errorf("cannot find the place of %s: %w", binary, err)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-trimpath", "-ldflags", "-s -w"}, flags...), "-o", binary, ".")...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if err := runQuietly(cmd); err != nil {
-		return "", fmt.Errorf("cannot build telegraf-hologram: %w", err)
+		return "", fmt.Errorf("cannot build %s: %w", filepath.Base(binary), err)
 	}
 	return binary, nil
 }

@@ -10,4 +10,6 @@ import (
 
 func interrupt(p *os.Process) error { return p.Signal(syscall.SIGTERM) }
 
+func interruptGroup(leader int) error { return syscall.Kill(-leader, syscall.SIGTERM) }
+
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

@@ -44,8 +44,14 @@ type Emulator struct {
 // StartEmulator starts the emulator of binary on a free loopback port, with its
 // log in the file log. Its line for each message goes to stdout.
 func StartEmulator(ctx context.Context, binary, log string, stdout io.Writer, args ...string) (*Emulator, error) {
+	return StartEmulatorAt(ctx, binary, "127.0.0.1:0", log, stdout, args...)
+}
+
+// StartEmulatorAt is StartEmulator for a given address, such as that of one that
+// was stopped.
+func StartEmulatorAt(ctx context.Context, binary, address, log string, stdout io.Writer, args ...string) (*Emulator, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := command(ctx, binary, append([]string{"emulator", "--address", "127.0.0.1:0", "--log", log}, args...)...)
+	cmd := command(ctx, binary, append([]string{"emulator", "--address", address, "--log", log}, args...)...)
 	cmd.Stdout = stdout
 	listening := make(chan string, 1)
 	e := &Emulator{Log: log, stop: cancel, done: make(chan error, 1), stderr: &syncBuffer{}}
@@ -120,6 +126,10 @@ func Decode(ctx context.Context, binary, file string) ([]Metric, error) {
 		return nil, fmt.Errorf("cannot open what is to be decoded: %w", err)
 	}
 	defer func() { _ = in.Close() }()
+	return decode(ctx, binary, in)
+}
+
+func decode(ctx context.Context, binary string, in io.Reader) ([]Metric, error) {
 	cmd := command(ctx, binary, "decode")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &stdout, &stderr
