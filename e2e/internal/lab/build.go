@@ -97,9 +97,29 @@ func BuildHologram(ctx context.Context, root, dir string) (string, error) {
 }
 
 // BuildShim builds the program that runs our plugin under Telegraf's stock shim,
-// whose module is in root, into dir and returns its path.
+// whose module is in root, into dir and returns its path. The first time it
+// downloads about 70 MB of modules.
 func BuildShim(ctx context.Context, root, dir string) (string, error) {
-	return build(ctx, root, filepath.Join(dir, "shim"))
+	// With a copy of go.mod, which may be updated: our own module, which it requires
+	// as it is, may have come to need later versions of something.
+	work, err := os.MkdirTemp(dir, "shim-")
+	if err != nil {
+		return "", fmt.Errorf("cannot make a folder for the shim: %w", err)
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(work, name), text, 0o600)
+		}
+		if err != nil {
+			return "", fmt.Errorf("cannot copy the shim's %s: %w", name, err)
+		}
+	}
+	mod, err := filepath.Abs(filepath.Join(work, "go.mod"))
+	if err != nil {
+		return "", fmt.Errorf("cannot find the shim's go.mod: %w", err)
+	}
+	return build(ctx, root, filepath.Join(dir, "shim"), "-mod=mod", "-modfile="+mod)
 }
 
 // build builds the program whose module is in root and returns its absolute path.
