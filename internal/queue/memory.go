@@ -184,7 +184,9 @@ func (r *ring) push(rec Record) {
 	r.n++
 }
 
-func (r *ring) front() Record { return r.buf[r.head] }
+func (r *ring) front() Record { return r.at(0) }
+
+func (r *ring) at(i int) Record { return r.buf[(r.head+i)&(len(r.buf)-1)] }
 
 func (r *ring) pop() Record {
 	rec := r.buf[r.head]

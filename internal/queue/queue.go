@@ -1,10 +1,13 @@
-// Package queue holds records between the moment they are taken in and the moment they are delivered: first in, first
-// out, within a limit of bytes and, if wanted, of age. It knows nothing of what is in a record.
+// Package queue holds records between the moment they are taken in and the moment they are delivered, within a limit of
+// bytes and, if wanted, of age. It knows nothing of what is in a record.
 //
-// A queue has one writer, which appends, and one reader, which takes records with Next and releases them with Ack, in
-// the order in which it took them. Records that were handed out by Next and are not acknowledged are in flight: they
-// are never dropped, whatever the limits, because the reader may be sending them and may have to send the very same
-// again. Limits are therefore enforced on the records that wait.
+// A Memory is lost with the process. A Disk keeps its records through a crash, a cut of the power, and a full disk. A
+// Spill is a Disk that can go on in memory while its disk takes nothing.
+//
+// A queue has one writer, which appends, and one reader, which takes records with Next, the oldest or the newest of
+// them, and releases them with Ack, in the order in which it took them. Records that were handed out by Next and are
+// not acknowledged are in flight: they are never dropped, whatever the limits, because the reader may be sending them
+// and may have to send the very same again. Limits are therefore enforced on the records that wait.
 //
 // Nothing is dropped silently: every record that leaves a queue without an Ack is in Stats under its reason.
 package queue
@@ -14,8 +17,8 @@ import (
 	"time"
 )
 
-// Overhead is what a record costs in a queue beside its own bytes, in bytes. It is part of Bytes, so that a limit also
-// bounds a queue of very many very small records.
+// Overhead is what a record costs in memory beside its own bytes, in bytes. It is part of a Memory's Bytes, so that a
+// limit also bounds a queue of very many very small records.
 const Overhead = 96
 
 // ErrClosed is returned by every call on a queue after Close.
@@ -51,7 +54,7 @@ const (
 
 // Limits bound a queue.
 type Limits struct {
-	// Bytes is the most that the records may take together, Overhead included.
+	// Bytes is the most that the records may take together: in memory Overhead included, on disk what their files have.
 	Bytes int64
 	// MaxAge is how long a record may wait before it is dropped; 0 is without end.
 	MaxAge time.Duration
@@ -60,7 +63,7 @@ type Limits struct {
 }
 
 // Stats counts records since the queue was opened. Found and Appended together are always what was acknowledged,
-// dropped, and is still held.
+// dropped, lost, and is still held.
 type Stats struct {
 	// Found is how many records the queue held when it was opened.
 	Found uint64
@@ -75,6 +78,9 @@ type Stats struct {
 	// Damaged is how many places were found where records could not be read any more; how many records stood there
 	// cannot always be told.
 	Damaged uint64
+	// Lost is how many of the records that were found or appended could not be read any more when they were to be
+	// handed out.
+	Lost uint64
 }
 
 // Dropped is how many records were dropped, for any reason.
