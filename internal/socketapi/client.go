@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -18,14 +17,7 @@ const DefaultAddress = "cloudsocket.hologram.io:9999"
 const (
 	DefaultConnectTimeout = 30 * time.Second
 	DefaultAnswerTimeout  = 60 * time.Second
-)
-
-// After the answer the cloud closes the connection. Closing ours before that
-// arrives would cost an extra segment, so it is waited for: twice the round
-// trip of the handshake, within these limits.
-const (
-	minEndWait = 250 * time.Millisecond
-	maxEndWait = 2 * time.Second
+	DefaultLateAnswer     = 2 * time.Minute
 )
 
 // Client sends messages to the Socket API, each over a connection of its own.
@@ -50,6 +42,14 @@ type Client struct {
 	// lossy links with long round trips half a minute is not rare. 0 means
 	// [DefaultAnswerTimeout].
 	AnswerTimeout time.Duration
+	// LateAnswer is how long Send waits beyond AnswerTimeout if nothing was
+	// answered and the cloud's system has acknowledged the whole message: it
+	// has probably been taken, and sending it again would double it. Waiting
+	// costs no byte and may stand for a part of the pause before the next
+	// try; see Error.Waited. 0 means [DefaultLateAnswer], less than 0 that
+	// Send does not wait. Systems other than Linux do not tell what is
+	// acknowledged; there Send does not wait either.
+	LateAnswer time.Duration
 	// GracefulClose ends a confirmed exchange with FIN instead of RST, which
 	// costs 52 bytes. Any other exchange ends with RST, because otherwise the
 	// system would go on sending, and delivering, after Send has given up.
@@ -75,8 +75,24 @@ type Receipt struct {
 	Remote    netip.AddrPort // the last address that was tried; not valid if there was none
 	Written   int            // bytes of the message handed to the system
 	Read      int            // bytes of the answer
+	Late      bool           // the answer came after AnswerTimeout
 	Connect   time.Duration  // opening the connection: one round trip
 	Duration  time.Duration  // all of it, name lookup and close included
+
+	// Sent and Received are the bytes that crossed this host's network
+	// interface, IP headers included: all tries to connect, retransmissions,
+	// acknowledgements and the close. On Linux they are those that the system
+	// has counted for the connection; what arrives after the close is not in
+	// them. On other systems they follow from the sizes of the message and of
+	// the answer on a link that loses nothing, with at most the segments that
+	// a failed connect repeats. Name lookups are in them as an estimate; one
+	// in the background counts to the Send that ends next.
+	Sent, Received int64
+}
+
+func (r *Receipt) count(t traffic) {
+	r.Sent += t.sent
+	r.Received += t.received
 }
 
 // Validate says what is wrong with the client's address or credentials,
@@ -124,6 +140,7 @@ func (c *Client) send(ctx context.Context, msg []byte, buildErr error) (Receipt,
 	if e == nil {
 		e = c.exchange(ctx, conn, msg, &r)
 	}
+	r.count(c.addresses.takeSpent())
 	r.Duration = time.Since(start)
 	if e != nil {
 		return r, e
@@ -226,160 +243,25 @@ func (c *Client) dial(ctx context.Context, f family, to netip.AddrPort, r *Recei
 	limited, cancel := context.WithTimeout(ctx, orDefault(c.ConnectTimeout, DefaultConnectTimeout))
 	defer cancel()
 	dial := c.Dial
+	p := newProbe()
 	if dial == nil {
 		// Keep-alive probes would cost 416 bytes in each minute of waiting.
-		d := net.Dialer{KeepAlive: -1, FallbackDelay: -1, Control: control}
+		d := net.Dialer{KeepAlive: -1, FallbackDelay: -1, Control: p.control}
 		dial = d.DialContext
 	}
 	r.Remote = to
 	start := time.Now()
 	conn, err := dial(limited, f.dialNetwork(), to.String())
 	if err != nil {
+		r.count(connectTraffic(f, p.failed(), err, time.Since(start)))
 		if ctx.Err() != nil {
 			return nil, contextError(ctx)
 		}
 		return nil, err
 	}
+	p.close()
 	r.Connected, r.Connect = true, time.Since(start)
 	return conn, nil
-}
-
-// exchange writes the message, waits for the answer and closes the connection.
-func (c *Client) exchange(ctx context.Context, conn net.Conn, msg []byte, r *Receipt) *Error {
-	// A deadline in the past makes a read or write that waits return at once.
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(longAgo) })
-	limit(ctx, conn, orDefault(c.AnswerTimeout, DefaultAnswerTimeout))
-
-	n, writeErr := conn.Write(msg)
-	// Even if not all could be written, the reason may be there to read.
-	a := readAnswer(ctx, conn, min(max(2*r.Connect, minEndWait), maxEndWait))
-	r.Written, r.Read = n, a.n
-
-	e := judge(ctx, outcome{written: n, size: len(msg), writeErr: writeErr, answer: a, unacked: unacked(conn)})
-	stop()
-	if e != nil || !c.GracefulClose {
-		// RST takes back what is still queued. After a full answer and the
-		// cloud's FIN it carries our acknowledgement of both and needs none.
-		if l, ok := conn.(interface{ SetLinger(sec int) error }); ok {
-			_ = l.SetLinger(0)
-		}
-	}
-	_ = conn.Close() // the fate of the message is known, or will never be
-	return e
-}
-
-// longAgo is a deadline that has passed.
-var longAgo = time.Unix(1, 0)
-
-// limit sets the time that is left for reading and writing. The context's end
-// stays in force, even if it comes at the same time.
-func limit(ctx context.Context, conn net.Conn, d time.Duration) {
-	_ = conn.SetDeadline(time.Now().Add(d))
-	if ctx.Err() != nil {
-		_ = conn.SetDeadline(longAgo)
-	}
-}
-
-// answer is what came back.
-type answer struct {
-	n     int // bytes read
-	first byte
-	http  bool // a web server's answer
-	code  Code
-	state answerState
-	err   error // why reading ended, nil if there is no use in reading on
-}
-
-// readAnswer reads the answer and, for at most endWait, on to the end of the
-// stream.
-func readAnswer(ctx context.Context, conn net.Conn, endWait time.Duration) answer {
-	var buf [maxAnswer]byte
-	a := answer{code: CodeNone}
-	waiting := true
-	for a.n < len(buf) && a.err == nil && a.state != answerJunk {
-		var n int
-		n, a.err = conn.Read(buf[a.n:])
-		a.n += n
-		a.code, a.state = parseAnswer(buf[:a.n])
-		if waiting && (a.state == answerTaken || a.state == answerComplete) {
-			limit(ctx, conn, endWait)
-			waiting = false
-		}
-	}
-	a.first = buf[0]
-	a.http = string(buf[:5]) == "HTTP/"
-	return a
-}
-
-// outcome is all that is known after an exchange.
-type outcome struct {
-	written, size int
-	writeErr      error
-	answer        answer
-	unacked       int
-}
-
-// judge turns the outcome into an error, nil if the message is delivered.
-func judge(ctx context.Context, o outcome) *Error {
-	a := o.answer
-	e := &Error{Code: CodeNone, Phase: PhaseAnswer, Sent: o.written > 0, Unacked: o.unacked}
-	if a.state == answerTaken || a.state == answerComplete {
-		if e.Code, e.Verdict = a.code, a.code.verdict(); e.Verdict == Delivered {
-			if o.written == o.size {
-				return nil
-			}
-			e.Verdict = Unknown // it has taken what it cannot have read
-		}
-		e.Err = fmt.Errorf("cloud answers code %d, %s", int(a.code), a.code)
-		return e
-	}
-
-	cause := o.writeErr
-	if cause == nil {
-		cause = a.err
-	} else {
-		e.Phase = PhaseWrite
-	}
-	if ctx.Err() != nil && cause != nil {
-		cause = contextError(ctx)
-	}
-	switch {
-	case o.written == 0:
-		e.Verdict = NotDelivered
-		e.Err = fmt.Errorf("none of %d bytes: %w", o.size, cause)
-	case o.written < o.size:
-		e.Err = fmt.Errorf("%d of %d bytes: %w", o.written, o.size, cause)
-	case a.n == 0 && errors.Is(a.err, io.EOF) && o.unacked >= o.size:
-		// The other side's FIN would acknowledge what its system has received;
-		// it acknowledges nothing, so its program cannot have read anything.
-		e.Verdict = NotDelivered
-		e.Err = fmt.Errorf("closed before any of %d bytes arrived: %w", o.size, cause)
-	case a.n == 0 && errors.Is(a.err, io.EOF):
-		e.Err = fmt.Errorf("closed without an answer: %w", cause)
-	case a.n == 0:
-		e.Err = fmt.Errorf("none%s: %w", ackedText(o), cause)
-	case a.state == answerPartial && cause != nil:
-		// Codes other than 0 are not acted on unless the answer is whole.
-		e.Code = a.code
-		e.Err = fmt.Errorf("cut short after %d bytes: %w", a.n, cause)
-	case a.http:
-		e.Err = errors.New("an HTTP answer: the address is not that of a Socket API")
-	default:
-		// Not shown, as it may be an echo of the message.
-		e.Err = fmt.Errorf("not understood, begins with %q", a.first)
-	}
-	return e
-}
-
-// ackedText says how much of the message is known to have arrived.
-func ackedText(o outcome) string {
-	switch o.unacked {
-	case UnackedUnknown:
-		return ""
-	case 0:
-		return ", all bytes acknowledged"
-	}
-	return fmt.Sprintf(", %d of %d bytes not acknowledged", o.unacked, o.size)
 }
 
 func (c *Client) now() time.Time {

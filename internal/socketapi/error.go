@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 )
 
 // Verdict says what became of a message.
@@ -78,6 +79,9 @@ type Error struct {
 	// not necessarily its program, has the whole message. UnackedUnknown
 	// before the message was written and on systems that do not tell.
 	Unacked int
+	// Waited is how long Send went on waiting after the client's AnswerTimeout.
+	// It may be taken off the pause before the next try.
+	Waited time.Duration
 	// Err is the cause. It contains neither credentials nor the text of the
 	// message.
 	Err error
@@ -128,6 +132,11 @@ func (e *Error) MayDuplicate() bool { return e.Verdict == Unknown }
 // errContextEnded marks errors that the end of the caller's context brought
 // about.
 var errContextEnded = errors.New("canceled")
+
+// errAddressGone says that this host no longer has the address from which the
+// connection was made, as after a modem has attached anew: nothing that is sent
+// to it can arrive.
+var errAddressGone = errors.New("this host has lost the address of the connection")
 
 // contextError joins the marker with the reason that the context gives.
 func contextError(ctx context.Context) error {

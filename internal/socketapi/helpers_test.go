@@ -98,6 +98,7 @@ func newClient(t testing.TB, address string) *socketapi.Client {
 		Credentials:    cred,
 		ConnectTimeout: 2 * time.Second,
 		AnswerTimeout:  2 * time.Second,
+		LateAnswer:     -1,
 	}
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c

@@ -53,6 +53,7 @@ type addressCache struct {
 	cancel  context.CancelFunc
 	lookups sync.WaitGroup
 	known   [families]knownAddress
+	spent   traffic // of lookups that no Send has counted yet
 }
 
 // knownAddress is what the cache knows about one family.
@@ -139,9 +140,12 @@ func (a *addressCache) start(c *Client, f family, host string) *lookup {
 	l := &lookup{done: make(chan struct{})}
 	k.pending = l
 	a.lookups.Go(func() {
+		began := time.Now()
 		addrs, err := c.lookupAddrs(a.ctx, f, host)
+		cost := lookupTraffic(f, host, len(addrs), err, time.Since(began))
 		a.mu.Lock()
 		defer a.mu.Unlock()
+		a.spent.add(cost)
 		l.err = err
 		k.learn(addrs, err, c.now())
 		close(l.done)
@@ -191,6 +195,16 @@ func (a *addressCache) forgetAbsence() {
 	for f := range a.known {
 		a.known[f].absent = false
 	}
+}
+
+// takeSpent returns the traffic of the lookups that have ended since it was last
+// called.
+func (a *addressCache) takeSpent() traffic {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := a.spent
+	a.spent = traffic{}
+	return t
 }
 
 // isClosed tells whether close was called.
