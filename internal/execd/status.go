@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"telegraf-hologram/internal/ledger"
+	"telegraf-hologram/internal/queue"
 )
 
 // bytesPerMB is what a price is for: SI megabytes, as network operators count them.
@@ -75,7 +76,7 @@ type bufferStatus struct {
 	Limit     int64     `json:"limit"`
 	Oldest    time.Time `json:"oldest,omitzero"`
 	Damaged   int       `json:"damaged"`
-	Bad       []string  `json:"bad_files"`
+	Bad       int       `json:"bad_files"`
 }
 
 type linkStatus struct {
@@ -116,10 +117,9 @@ func (c *Config) status(now time.Time) (*status, error) {
 	}
 	s := &status{Plugin: c.Kind + "." + c.Name, Source: c.Source, Time: now.UTC().Truncate(time.Second), PricePerMB: o.PricePerMB}
 
-	info, bufferErr := inspectBuffer(o.BufferDirectory)
+	info, bufferErr := queue.Inspect(o.BufferDirectory)
 	if bufferErr == nil {
-		s.Buffer = &info
-		info.Directory, info.Limit = o.BufferDirectory, int64(o.BufferLimit)
+		s.Buffer = &bufferStatus{o.BufferDirectory, info.Records, info.Bytes, int64(o.BufferLimit), info.Oldest, info.Damaged, info.Bad}
 	}
 	for _, name := range []string{deadLetterFile, deadLetterOld} {
 		if info, err := os.Stat(filepath.Join(o.BufferDirectory, name)); err == nil {
@@ -192,12 +192,8 @@ func (s *status) bufferText(line func(label, format string, args ...any)) {
 		if !u.Oldest.IsZero() {
 			line("oldest", "taken in %s", s.since(u.Oldest))
 		}
-		if u.Damaged > 0 || len(u.Bad) > 0 {
-			files := ""
-			if len(u.Bad) > 0 {
-				files = "; files set aside: " + strings.Join(u.Bad, ", ")
-			}
-			line("damage", "%s%s", plural(u.Damaged, "place"), files)
+		if u.Damaged > 0 || u.Bad > 0 {
+			line("damage", "%s, %s set aside (*.bad)", plural(u.Damaged, "place"), plural(u.Bad, "file"))
 		}
 	} else {
 		line("buffer", "cannot be read")

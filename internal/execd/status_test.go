@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"telegraf-hologram/internal/ledger"
+	"telegraf-hologram/internal/queue"
 )
 
 var statusNow = time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
@@ -52,11 +53,11 @@ func TestStatusText(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, deadLetterFile), make([]byte, 1234), 0o600))
 	s, err := cfg.status(statusNow)
 	require.NoError(t, err)
-	s.Buffer = &bufferStatus{"/var/lib/x", 1200, 230_000, 64 << 20, statusNow.Add(-90 * time.Second), 1, []string{"01.bad", "02.bad"}}
+	s.Buffer = &bufferStatus{"/var/lib/x", 1200, 230_000, 64 << 20, statusNow.Add(-90 * time.Second), 1, 2}
 	require.Equal(t, `outputs.recorder, configured in some.conf
   buffer         1200 metrics, 230,000 bytes, 0 % of 64MiB, in /var/lib/x
   oldest         taken in 2026-03-04T05:04:37Z (1m30s ago)
-  damage         1 place; files set aside: 01.bad, 02.bad
+  damage         1 place, 2 files set aside (*.bad)
   dead letters   1,234 bytes in dead_letter.lp
   last delivery  2026-03-04T04:06:07Z (1h ago)
   link           fails since 2026-03-04T04:06:07Z (1h ago), 1 time, next try in 1m40s
@@ -101,6 +102,56 @@ func TestStatusOfAFreshDirectory(t *testing.T) {
 	require.NotContains(t, out.String(), "cost")
 	require.NotContains(t, out.String(), "oldest")
 	require.NotContains(t, out.String(), "Counted since")
+}
+
+// The queue is looked at while another process has it, and after.
+func TestStatusOfABuffer(t *testing.T) {
+	dir := t.TempDir()
+	cfg := statusConfig(t, dir)
+	cfg.Options.BufferLimit = 64 << 10
+	q, err := queue.OpenDisk(dir, queue.Limits{Bytes: 64 << 10})
+	require.NoError(t, err)
+	now := time.Now()
+	var records [][]byte
+	for range 100 {
+		records = append(records, bytes.Repeat([]byte("x"), 100))
+	}
+	require.NoError(t, q.Append(records[:40], now.Add(-time.Hour)))
+	require.NoError(t, q.Append(records[40:], now.Add(-time.Minute)))
+	files := func() []string {
+		names, err := filepath.Glob(filepath.Join(dir, "*"))
+		require.NoError(t, err)
+		return names
+	}
+	before := files()
+
+	for _, running := range []bool{true, false} {
+		s, err := cfg.status(now)
+		require.NoError(t, err)
+		require.Equal(t, 100, s.Buffer.Metrics)
+		require.Positive(t, s.Buffer.Bytes)
+		require.WithinDuration(t, now.Add(-time.Hour), s.Buffer.Oldest, time.Second)
+		require.Contains(t, s.text(), "100 metrics, ")
+		require.Contains(t, s.text(), "(1h ago)")
+		require.Contains(t, s.text(), " % of 64KiB, in "+dir)
+		require.NotContains(t, s.text(), "damage")
+		if running {
+			require.Equal(t, before, files())
+			require.NoError(t, q.Close())
+		}
+	}
+
+	q, err = queue.OpenDisk(dir, queue.Limits{Bytes: 64 << 10})
+	require.NoError(t, err)
+	got, err := q.Next(40, queue.OldestFirst)
+	require.NoError(t, err)
+	require.Len(t, got, 40)
+	require.NoError(t, q.Ack(40))
+	require.NoError(t, q.Close())
+	s, err := cfg.status(now)
+	require.NoError(t, err)
+	require.Equal(t, 60, s.Buffer.Metrics)
+	require.WithinDuration(t, now.Add(-time.Minute), s.Buffer.Oldest, time.Second)
 }
 
 func TestStatusJSON(t *testing.T) {
