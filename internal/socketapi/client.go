@@ -29,7 +29,7 @@ type Client struct {
 	// looked up when first needed, after a connection failed, and in the
 	// background after an hour; if that fails, the last address is used for
 	// up to 24 hours, unless the name no longer exists. A literal IP address
-	// needs no lookup.
+	// needs no lookup. See also [Client.SetAddresses].
 	Address string
 	// Credentials are those of the device.
 	Credentials Credentials

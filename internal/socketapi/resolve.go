@@ -58,13 +58,38 @@ type addressCache struct {
 
 // knownAddress is what the cache knows about one family.
 type knownAddress struct {
-	addr    netip.Addr // the last good address; invalid if there is none
-	absent  bool       // the name has no address of this family
-	at      time.Time  // when one of the two above was learnt
-	suspect bool       // connecting to addr has failed since
-	pauseTo time.Time  // no background lookup before
-	pending *lookup    // the lookup under way, nil if none
+	addr     netip.Addr // the last good address; invalid if there is none
+	absent   bool       // the name has no address of this family
+	at       time.Time  // when one of the two above was learnt
+	restored bool       // addr is from an earlier run; see Client.SetAddresses
+	suspect  bool       // connecting to addr has failed since
+	pauseTo  time.Time  // no background lookup before; set when a lookup has failed
+	pending  *lookup    // the lookup under way, nil if none
 }
+
+// trusted tells whether what is known may be used without a lookup. An address
+// from an earlier run may be once a lookup in this one has failed.
+func (k *knownAddress) trusted() bool {
+	return (k.addr.IsValid() || k.absent) && !k.suspect && (!k.restored || !k.pauseTo.IsZero())
+}
+
+// age is how old the knowledge is. The clock of this process does not run
+// while a device sleeps, the wall clock may be set, so the higher age counts.
+// An address of an earlier run has the wall clock only; where that cannot be
+// right, its age is not known, and it may not be used.
+func (k *knownAddress) age(now time.Time) time.Duration {
+	wall := now.Round(0).Sub(k.at.Round(0))
+	switch {
+	case k.restored && (wall < 0 || k.at.Before(plausible)):
+		return addrMaxStale
+	case k.at.Before(plausible): // and by now the clock may have been set right
+		return now.Sub(k.at)
+	}
+	return max(now.Sub(k.at), wall)
+}
+
+// plausible is a time before which no wall clock is right.
+var plausible = time.Date(2020, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // lookup is one lookup, which several callers may wait for. err is written
 // before done is closed.
@@ -80,10 +105,9 @@ type lookup struct {
 func (a *addressCache) get(ctx context.Context, c *Client, f family, host string) (netip.Addr, error) {
 	a.mu.Lock()
 	k := &a.known[f]
-	age := c.now().Sub(k.at)
-	if !k.suspect && (k.addr.IsValid() || k.absent) {
+	if age := k.age(c.now()); k.trusted() {
 		switch {
-		case age < addrMaxAge:
+		case age < addrMaxAge && !k.restored:
 			defer a.mu.Unlock()
 			return k.result()
 		case k.addr.IsValid() && age < addrMaxStale:
@@ -111,7 +135,7 @@ func (a *addressCache) get(ctx context.Context, c *Client, f family, host string
 	switch {
 	case l.err == nil:
 		return k.result()
-	case k.addr.IsValid() && c.now().Sub(k.at) < addrMaxStale:
+	case k.addr.IsValid() && k.age(c.now()) < addrMaxStale:
 		return k.addr, nil
 	}
 	return netip.Addr{}, l.err
@@ -206,6 +230,70 @@ func (a *addressCache) takeSpent() traffic {
 	a.spent = traffic{}
 	return t
 }
+
+// CachedAddress is an address that a client has looked up, in a form that can
+// be stored.
+type CachedAddress struct {
+	Host     string     `json:"host"`
+	Family   int        `json:"family"` // 4 or 6
+	Address  netip.Addr `json:"address"`
+	LookedUp time.Time  `json:"looked_up"`
+}
+
+// Addresses returns what the client knows of the addresses of its host and may
+// still use, at most one for each family. It is for [Client.SetAddresses] of a
+// client in a later run.
+func (c *Client) Addresses() []CachedAddress {
+	host, _, err := c.hostPort()
+	if err != nil {
+		return nil
+	}
+	now := c.now()
+	c.addresses.mu.Lock()
+	defer c.addresses.mu.Unlock()
+	var list []CachedAddress
+	for f := range families {
+		k := &c.addresses.known[f]
+		if k.addr.IsValid() && !k.at.Before(plausible) && k.age(now) < addrMaxStale {
+			list = append(list, CachedAddress{Host: host, Family: f.number(), Address: k.addr, LookedUp: k.at.Round(0).UTC()})
+		}
+	}
+	return list
+}
+
+// SetAddresses gives the client what [Client.Addresses] returned in an earlier
+// run, to be used if a lookup fails: the first message is preceded by a lookup
+// all the same. Addresses of another host and those that do not make sense are
+// left out. The limit of 24 hours goes by the wall clock. While that says that
+// an address is from the future, or from before 2020, the address is not used,
+// even if there is no other: what is sent to an address that is somebody else's
+// by now gives the credentials away.
+func (c *Client) SetAddresses(list []CachedAddress) {
+	host, _, err := c.hostPort()
+	if err != nil {
+		return
+	}
+	c.addresses.mu.Lock()
+	defer c.addresses.mu.Unlock()
+	for _, a := range list {
+		f := familyOf(a.Address)
+		k := &c.addresses.known[f]
+		switch {
+		case a.Host != host || a.Family != f.number() || !isHost(a.Address) || a.LookedUp.Before(plausible):
+		case k.absent || k.addr.IsValid() && !(k.restored && k.at.Before(a.LookedUp)): // what this run knows is newer
+		default:
+			k.addr, k.at, k.restored = a.Address, a.LookedUp.Round(0), true
+		}
+	}
+}
+
+// isHost tells whether an address can be that of a host.
+func isHost(a netip.Addr) bool {
+	return a.IsValid() && !a.Is4In6() && !a.IsUnspecified() && !a.IsMulticast()
+}
+
+// number is the version of IP.
+func (f family) number() int { return [...]int{4, 6}[f] }
 
 // isClosed tells whether close was called.
 func (a *addressCache) isClosed() bool {
