@@ -212,7 +212,7 @@ func (s *status) linkText(line func(label, format string, args ...any)) {
 	if wait := s.Link.NextTry.Sub(s.Time); wait > 0 {
 		next = ", next try in " + Duration(wait.Round(time.Second)).String()
 	}
-	line("link", "fails since %s, %s%s", s.since(s.Link.FailingSince), plural(int(s.Link.Failures), "time"), next)
+	line("link", "fails since %s, %s%s", s.since(s.Link.FailingSince), plural(int(s.Link.Failures), "failure"), next)
 	line("", "%s", s.Link.Error)
 }
 

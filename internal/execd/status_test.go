@@ -60,7 +60,7 @@ func TestStatusText(t *testing.T) {
   damage         1 place, 2 files set aside (*.bad)
   dead letters   1,234 bytes in dead_letter.lp
   last delivery  2026-03-04T04:06:07Z (1h ago)
-  link           fails since 2026-03-04T04:06:07Z (1h ago), 1 time, next try in 1m40s
+  link           fails since 2026-03-04T04:06:07Z (1h ago), 1 failure, next try in 1m40s
                  dial tcp: no route to host
   data budget    0 % of 100kB is used this month; at 100 %: slow
 
@@ -111,7 +111,7 @@ func TestStatusOfABuffer(t *testing.T) {
 	cfg.Options.BufferLimit = 64 << 10
 	q, err := queue.OpenDisk(dir, queue.Limits{Bytes: 64 << 10})
 	require.NoError(t, err)
-	now := time.Now()
+	now := time.Now().Truncate(time.Second)
 	var records [][]byte
 	for range 100 {
 		records = append(records, bytes.Repeat([]byte("x"), 100))
