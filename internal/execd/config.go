@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,6 +44,12 @@ const (
 	BudgetStop = "stop" // nothing is sent until the next month; it waits in the buffer
 )
 
+// Values of Options.DrainOrder.
+const (
+	DrainOldestFirst = "oldest_first" // what has waited longest goes out first
+	DrainNewestFirst = "newest_first" // what has just arrived goes out first, and the past after it
+)
+
 // Options are the options of the host. They stand in the plugin's own table and are called as in Telegraf.
 type Options struct {
 	// MetricBatchSize is the most metrics that one Write gets, 1 to 100000.
@@ -51,9 +58,17 @@ type Options struct {
 	FlushInterval Duration `toml:"flush_interval"`
 	// FlushJitter is the upper bound of a random time that is added to each interval.
 	FlushJitter Duration `toml:"flush_jitter"`
-	// BufferStrategy says where records wait: BufferMemory or BufferDisk.
+	// RetryBackoffMin is the wait after a first failure, at least a second; it doubles with each further one.
+	RetryBackoffMin Duration `toml:"retry_backoff_min"`
+	// RetryBackoffMax is the longest such wait.
+	RetryBackoffMax Duration `toml:"retry_backoff_max"`
+	// DrainOrder says what goes out first when more waits than one batch: DrainOldestFirst or DrainNewestFirst.
+	DrainOrder string `toml:"drain_order"`
+	// Urgent are patterns of measurement names. What matches goes out at once, with all that waits.
+	Urgent []string `toml:"urgent"`
+	// BufferStrategy says where records wait: BufferMemory or BufferDisk. If it is not set, BufferDirectory decides.
 	BufferStrategy string `toml:"buffer_strategy"`
-	// BufferDirectory is where BufferDisk keeps records.
+	// BufferDirectory is where BufferDisk keeps records. It belongs to one plugin alone.
 	BufferDirectory string `toml:"buffer_directory"`
 	// BufferLimit is the most that waiting records may take, at least 64 KiB.
 	BufferLimit Size `toml:"buffer_limit"`
@@ -84,7 +99,9 @@ func DefaultOptions() Options {
 	return Options{
 		MetricBatchSize:  1000,
 		FlushInterval:    60e9,
-		BufferStrategy:   BufferMemory,
+		RetryBackoffMin:  30e9,
+		RetryBackoffMax:  15 * 60e9,
+		DrainOrder:       DrainOldestFirst,
 		BufferLimit:      64 << 20,
 		BufferFull:       FullDropOldest,
 		DataBudgetAction: BudgetWarn,
@@ -97,6 +114,7 @@ func (o *Options) validate() *OptionError {
 	const (
 		maxBatch    = 100_000
 		minInterval = Duration(100e6)
+		minBackoff  = Duration(1e9)
 		minBuffer   = Size(64 << 10)
 		minBudget   = Size(64 << 10)
 		minSelf     = Duration(1e9)
@@ -107,15 +125,21 @@ func (o *Options) validate() *OptionError {
 	if o.FlushInterval < minInterval {
 		return &OptionError{"flush_interval", o.FlushInterval.String(), "is too short", "at least " + strconv.Quote(minInterval.String())}
 	}
-	if e := oneOf("buffer_strategy", o.BufferStrategy, BufferDisk, BufferMemory); e != nil {
+	if o.RetryBackoffMin < minBackoff {
+		return &OptionError{"retry_backoff_min", o.RetryBackoffMin.String(), "is too short", "at least " + strconv.Quote(minBackoff.String())}
+	}
+	if o.RetryBackoffMax < o.RetryBackoffMin {
+		return &OptionError{"retry_backoff_max", o.RetryBackoffMax.String(), "is shorter than retry_backoff_min",
+			"at least " + strconv.Quote(o.RetryBackoffMin.String())}
+	}
+	if e := oneOf("drain_order", o.DrainOrder, DrainOldestFirst, DrainNewestFirst); e != nil {
 		return e
 	}
-	if o.BufferStrategy == BufferDisk {
-		return &OptionError{"buffer_strategy", o.BufferStrategy, "the disk buffer is not in this version", `"memory", or leave the option out`}
+	if e := checkPatterns("urgent", o.Urgent); e != nil {
+		return e
 	}
-	if o.BufferDirectory != "" {
-		return &OptionError{"buffer_directory", o.BufferDirectory, "the disk buffer is not in this version",
-			`no buffer_directory, and buffer_strategy = "memory"`}
+	if e := o.validateBuffer(); e != nil {
+		return e
 	}
 	if o.BufferLimit < minBuffer {
 		return &OptionError{"buffer_limit", o.BufferLimit.String(), "is too small", "at least " + strconv.Quote(minBuffer.String())}
@@ -140,6 +164,29 @@ func (o *Options) validate() *OptionError {
 }
 
 func validPrice(p float64) bool { return p >= 0 && !math.IsInf(p, 0) }
+
+// validateBuffer completes BufferStrategy and checks that it and BufferDirectory agree.
+func (o *Options) validateBuffer() *OptionError {
+	if o.BufferStrategy == "" {
+		o.BufferStrategy = BufferMemory
+		if o.BufferDirectory != "" {
+			o.BufferStrategy = BufferDisk
+		}
+	}
+	if e := oneOf("buffer_strategy", o.BufferStrategy, BufferDisk, BufferMemory); e != nil {
+		return e
+	}
+	const want = `an absolute path such as "/var/lib/telegraf-hologram"`
+	switch {
+	case o.BufferStrategy == BufferDisk && o.BufferDirectory == "":
+		return &OptionError{"buffer_directory", nil, `is missing beside buffer_strategy = "disk"`, want}
+	case o.BufferStrategy == BufferMemory && o.BufferDirectory != "":
+		return &OptionError{"buffer_directory", o.BufferDirectory, `has no use beside buffer_strategy = "memory"`, "one of the two"}
+	case o.BufferDirectory != "" && !filepath.IsAbs(o.BufferDirectory):
+		return &OptionError{"buffer_directory", o.BufferDirectory, "is not absolute", want}
+	}
+	return nil
+}
 
 func oneOf(option, value string, allowed ...string) *OptionError {
 	if slices.Contains(allowed, value) {
@@ -359,8 +406,18 @@ func (c *Config) Describe() string {
 		if o.BufferMaxAge > 0 {
 			age = fmt.Sprintf(", each for up to %v", o.BufferMaxAge)
 		}
-		fmt.Fprintf(&b, "  buffer      in memory, up to %v%s; when full: %s\n", o.BufferLimit, age, o.BufferFull)
-		b.WriteString("              what waits there is lost when the process is killed or the power is cut\n")
+		where := "in memory"
+		if o.BufferStrategy == BufferDisk {
+			where = "in " + o.BufferDirectory
+		}
+		fmt.Fprintf(&b, "  buffer      %s, up to %v%s; when full: %s\n", where, o.BufferLimit, age, o.BufferFull)
+		if o.BufferStrategy == BufferMemory {
+			b.WriteString("              what waits there is lost when the process is killed or the power is cut\n")
+		}
+		fmt.Fprintf(&b, "  retries     after %v, doubling up to %v; then %s\n", o.RetryBackoffMin, o.RetryBackoffMax, o.DrainOrder)
+		if o.DataBudget > 0 {
+			fmt.Fprintf(&b, "  budget      %v a month; when used up: %s\n", o.DataBudget, o.DataBudgetAction)
+		}
 	}
 	fmt.Fprintf(&b, "  log level   %s\n", o.LogLevel)
 	for i, s := range c.set {

@@ -23,6 +23,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/influxdata/telegraf"
+
+	"telegraf-hologram/internal/ledger"
 	"telegraf-hologram/internal/queue"
 )
 
@@ -50,19 +53,28 @@ type Queue interface {
 var ErrInputs = errors.New("inputs are not in this version; want a plugin such as [[outputs.hologram]]")
 
 const (
-	// endWait is how long Run goes on after the end of its input to send what is in memory, and endClose how long it
-	// then waits for the plugin's Close. Telegraf sends SIGTERM, which is ignored, after 5 s and SIGKILL after 10 s.
+	// endWait is how long Run goes on sending after the end of its input when something would be lost with the process,
+	// and keptWait when nothing would be. Then endClose is what the plugin's Close gets.
+	// Telegraf sends SIGTERM, which is ignored, after 5 s and SIGKILL after 10 s.
 	endWait  = 3500 * time.Millisecond
+	keptWait = 1200 * time.Millisecond
 	endClose = 400 * time.Millisecond
+
+	// lockWait is how long to wait for another process to leave the buffer directory: Telegraf may have started us
+	// while our predecessor still ends.
+	lockWait = 5 * time.Second
+	// overflowLimit bounds what is kept in memory while the disk takes nothing.
+	overflowLimit = 4 << 20
 )
 
 // Run runs the plugin of the configuration until stdin ends, or until ctx does, which is the same. A configuration can
 // be run once.
 //
 // SIGTERM, SIGINT and SIGHUP do not end it, unless stdin is a terminal: then they are its end. When stdin ends, Run
-// goes on to send what waits in memory, for 4 s at most and up to the first failure, closes the plugin and returns. If
-// metrics had to be left it returns a *LeftError, which the caller reports. A Write that hangs does not keep Run: when
-// the time is over, the plugin's Close is called beside it, which should end it; Run returns in any case.
+// goes on to send what waits, up to the first failure and so long that it returns in less than 2 s; the rest stays on
+// disk. With a buffer in memory that is 4 s, and if metrics had to be left Run returns a *LeftError, which the caller
+// reports. A Write that hangs does not keep Run: when the time is over, the plugin's Close
+// is called beside it, which should end it; Run returns in any case.
 //
 // Log lines go to stdout and stderr as Telegraf understands them. A reader of stdin that cannot be interrupted (no
 // SetReadDeadline) is left behind when ctx ends before stdin.
@@ -78,35 +90,110 @@ func Run(ctx context.Context, cfg *Config, stdin io.Reader, stdout, stderr io.Wr
 	cfg.log.attach(stdout, stderr)
 	defer cfg.log.detach()
 
-	limits := queue.Limits{Bytes: int64(cfg.Options.BufferLimit), MaxAge: time.Duration(cfg.Options.BufferMaxAge)}
-	if cfg.Options.BufferFull == FullDropNewest {
+	q, dir, err := openQueue(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	dead := openDeadLetter(cfg.log, dir)
+	defer dead.close()
+	return newHost(cfg, q, dead, openBooks(cfg, dir)).run(ctx, stdin)
+}
+
+// openQueue opens the queue that the options ask for. dir is where everything else can be kept that is to outlive the
+// process, empty if there is no such place. A disk that fails is no reason to send nothing.
+func openQueue(ctx context.Context, cfg *Config) (q Queue, dir string, err error) {
+	o := cfg.Options
+	limits := queue.Limits{Bytes: int64(o.BufferLimit), MaxAge: time.Duration(o.BufferMaxAge)}
+	if o.BufferFull == FullDropNewest {
 		limits.Full = queue.DropNewest
 	}
-	dead := &logDeadLetter{log: cfg.log}
-	defer dead.close()
-	return newHost(cfg, queue.NewMemory(limits), dead).run(ctx, stdin)
+	if o.BufferStrategy == BufferMemory {
+		cfg.log.Warnf("metrics wait in memory and are lost when the process or the power is cut; buffer_directory keeps them on disk")
+		return queue.NewMemory(limits), "", nil
+	}
+	disk, err := openDisk(ctx, o.BufferDirectory, limits)
+	switch {
+	case err == nil:
+		overflow := limits
+		overflow.Bytes = min(overflow.Bytes, overflowLimit)
+		if n, damaged := disk.Len(), disk.Stats().Damaged; n > 0 || damaged > 0 {
+			cfg.log.Infof("found %s in %s, %s damaged", plural(n, "metric"), o.BufferDirectory, plural(int(damaged), "place"))
+		}
+		return queue.NewSpill(disk, overflow), o.BufferDirectory, nil
+	case diskFails(err):
+		cfg.log.Errorf("cannot open the buffer on disk, metrics wait in memory: %v", err)
+		return queue.NewMemory(limits), "", nil
+	}
+	return nil, "", fmt.Errorf("%s: %w", cfg.Source, &OptionError{"buffer_directory", o.BufferDirectory, err.Error(),
+		"a directory that this user may write to, for this plugin alone"})
+}
+
+// graveyard is a DeadLetter that has to be closed.
+type graveyard interface {
+	DeadLetter
+	close()
+}
+
+// openDeadLetter returns the dead letter of a directory, or one that only logs where dir is empty.
+func openDeadLetter(log telegraf.Logger, dir string) graveyard {
+	if dir == "" {
+		return &logDeadLetter{log: log}
+	}
+	return newFileDeadLetter(dir, log)
+}
+
+// openDisk opens the queue on disk, waiting for a process that is about to leave it.
+func openDisk(ctx context.Context, dir string, limits queue.Limits) (*queue.Disk, error) {
+	for start := time.Now(); ; {
+		disk, err := queue.OpenDisk(dir, limits)
+		var locked *queue.LockedError
+		if !errors.As(err, &locked) || time.Since(start) >= lockWait {
+			return disk, err
+		}
+		timer := time.NewTimer(lockWait / 20)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		}
+	}
+}
+
+// diskFails tells whether an error is the disk's and not that of a configuration.
+func diskFails(err error) bool {
+	for _, e := range []error{syscall.EROFS, syscall.EIO, syscall.ENOSPC} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // host connects intake, queue and dispatch.
 type host struct {
 	cfg      *Config
 	queue    Queue
+	books    *books
 	intake   *intake
 	dispatch *dispatcher
 }
 
-func newHost(cfg *Config, q Queue, dead DeadLetter) *host {
+func newHost(cfg *Config, q Queue, dead DeadLetter, b *books) *host {
 	wake := make(chan struct{}, 1)
+	d := newDispatcher(cfg, q, dead, b, wake)
 	return &host{
 		cfg:      cfg,
 		queue:    q,
-		intake:   newIntake(cfg, q, dead, wake),
-		dispatch: newDispatcher(cfg, q, dead, wake),
+		books:    b,
+		intake:   newIntake(cfg, q, dead, b, wake, &d.urgent),
+		dispatch: d,
 	}
 }
 
 func (h *host) run(ctx context.Context, stdin io.Reader) error {
 	go h.dispatch.run()
+	h.intake.ended = ctx.Done()
 	read := make(chan error, 1)
 	go func() { read <- h.intake.run(stdin) }()
 
@@ -116,18 +203,20 @@ func (h *host) run(ctx context.Context, stdin io.Reader) error {
 	case <-ctx.Done():
 		err = interrupt(stdin, read)
 	}
-	left := h.end()
-	if left != nil {
-		err = errors.Join(err, left)
-	}
-	return err
+	return errors.Join(err, h.end())
 }
 
-// end sends what is left as long as it may, closes plugin and queue and returns a *LeftError if there is one.
+// end closes plugin and queue, after it has sent what would be lost, as far as it may. It returns a *LeftError if
+// something is.
 func (h *host) end() error {
 	d := h.dispatch
+	d.settleVolatile()
+	wait := endWait
+	if d.persistent && d.atRisk() == 0 {
+		wait = keptWait
+	}
 	close(d.stop)
-	within(endWait, d.done)
+	within(wait, d.done)
 	d.abandoned.Store(true)
 
 	if d.connected.Load() {
@@ -142,19 +231,24 @@ func (h *host) end() error {
 		within(endClose, closed)
 		within(time.Until(deadline), d.done) // Close may have ended a Write
 	}
-
-	left := h.queue.Len() - int(d.settled.Load())
+	d.settleVolatile()
+	left, lost := h.queue.Len()-int(d.settled.Load()), d.atRisk()
 	s := h.queue.Stats()
 	h.cfg.log.Infof("ended: %d metrics taken in, %d delivered, %d set aside, %d dropped, %d left",
 		s.Appended, d.delivered.Load(), d.setAside.Load(), s.Dropped(), left)
-	err := h.queue.Close()
-	if left > 0 {
-		return &LeftError{Metrics: left, Err: d.lastError()}
+	h.books.countDrops(s)
+	if lost > 0 {
+		h.books.add(ledger.Counters{Lost: int64(lost)})
 	}
-	if err != nil {
-		return fmt.Errorf("cannot close the queue: %w", err)
+	var err error
+	if e := h.queue.Close(); e != nil {
+		err = fmt.Errorf("cannot close the buffer: %w", e)
 	}
-	return nil
+	err = errors.Join(err, h.books.close())
+	if lost > 0 {
+		err = errors.Join(err, &LeftError{Metrics: lost, Err: d.lastError()})
+	}
+	return err
 }
 
 // within waits for done, but not for longer than d.

@@ -81,12 +81,23 @@ type bench struct {
 // newBench starts a host for r in the bubble of synctest.
 func newBench(t *testing.T, r *recorder, options string) *bench {
 	t.Helper()
-	cfg, err := Parse([]byte("[[outputs.recorder]]\n"+options), "test", pluginsWith(r))
+	return newBenchWith(t, pluginsWith(r), nil, options)
+}
+
+// newBenchWith starts a host for a plugin and a queue, one in memory if q is nil.
+func newBenchWith(t *testing.T, plugins Plugins, q Queue, options string) *bench {
+	t.Helper()
+	cfg, err := Parse([]byte("[[outputs.recorder]]\n"+options), "test", plugins)
 	require.NoError(t, err)
 	reader, writer := io.Pipe()
 	b := &bench{t: t, in: writer, result: make(chan error, 1)}
 	limits := queue.Limits{Bytes: int64(cfg.Options.BufferLimit), MaxAge: time.Duration(cfg.Options.BufferMaxAge)}
-	b.host = newHost(cfg, queue.NewMemory(limits), &b.dead)
+	if q == nil {
+		q = queue.NewMemory(limits)
+	} else {
+		cfg.Options.BufferStrategy = BufferDisk
+	}
+	b.host = newHost(cfg, q, &b.dead, openBooks(cfg, ""))
 	ctx, cancel := context.WithCancel(t.Context())
 	b.cancel = cancel
 	cfg.log.attach(&b.out, &b.errs)
@@ -191,12 +202,13 @@ func TestFullBatch(t *testing.T) {
 	})
 }
 
-// afterError is an error with a hint.
-type afterError struct{ wait time.Duration }
+// hintError is an error with a hint.
+type hintError struct{ hint RetryHint }
 
-func (e afterError) Error() string             { return "try later" }
-func (e afterError) RetryAfter() time.Duration { return e.wait }
+func (e hintError) Error() string        { return "try later" }
+func (e hintError) RetryHint() RetryHint { return e.hint }
 
+// TestRetry checks the waits: half of each is random.
 func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -205,7 +217,7 @@ func TestRetry(t *testing.T) {
 			case call <= 7:
 				return errors.New("no link")
 			case call == 8:
-				return fmt.Errorf("wrapped: %w", afterError{time.Hour})
+				return fmt.Errorf("wrapped: %w", hintError{RetryHint{After: time.Hour}})
 			}
 			return nil
 		}}
@@ -214,16 +226,26 @@ func TestRetry(t *testing.T) {
 		b.pass(61 * time.Second)
 		b.feed(lines(3, 4))  // more may follow what failed
 		b.feed(lines(7, 30)) // intake goes on
-		b.pass(3 * time.Hour)
-		var at []time.Duration
+		b.pass(4 * time.Hour)
+		var waits []time.Duration
+		last := start
 		for _, c := range r.all() {
-			at = append(at, c.at.Sub(start).Round(time.Second))
+			waits = append(waits, c.at.Sub(last))
+			last = c.at
 		}
 		m := time.Minute
-		require.Equal(t, []time.Duration{m, m + 30*time.Second, m + 90*time.Second, m + 210*time.Second, m + 450*time.Second,
-			m + 930*time.Second, m + 1830*time.Second, m + 2730*time.Second,
-			m + 2730*time.Second + time.Hour, m + 2730*time.Second + time.Hour, m + 2730*time.Second + time.Hour,
-			m + 2730*time.Second + time.Hour}, at)
+		require.Len(t, waits, 12)
+		for i, most := range []time.Duration{m, m / 2, m, 2 * m, 4 * m, 8 * m, 15 * m, 15 * m, time.Hour + 7*m + 30*time.Second, 0, 0, 0} {
+			least := most / 2
+			if i == 0 {
+				least = most
+			}
+			if i == 8 {
+				least = time.Hour
+			}
+			require.GreaterOrEqual(t, waits[i], least, i)
+			require.LessOrEqual(t, waits[i], most, i)
+		}
 		require.Equal(t, names(0, 3), r.all()[0].names)
 		for _, c := range r.all()[1:9] {
 			require.Equal(t, names(0, 10), c.names)
@@ -231,10 +253,43 @@ func TestRetry(t *testing.T) {
 		require.Equal(t, names(0, 37), r.written())
 		_, err := b.end()
 		require.NoError(t, err)
-		require.Contains(t, b.errs.String(), "cannot send: no link; 3 metrics wait for the next try in 30s\n")
-		require.Contains(t, b.errs.String(), "next try in 1h\n")
+		require.Contains(t, b.errs.String(), "cannot send: no link; 3 metrics wait for the next try in ")
 		require.Contains(t, b.out.String(), "works again after 8 failures\n")
 	})
+}
+
+// TestRetryWait checks what hints do to the wait, failure after failure.
+func TestRetryWait(t *testing.T) {
+	const s, m, h = time.Second, time.Minute, time.Hour
+	poll, quick := RetryHint{Poll: 12 * s}, RetryHint{Quick: 2 * s}
+	for _, test := range []struct {
+		name  string
+		hints []RetryHint
+		least []time.Duration
+		most  []time.Duration
+	}{
+		{"none", []RetryHint{{}, {}, {}}, []time.Duration{15 * s, 30 * s, m}, []time.Duration{30 * s, m, 2 * m}},
+		{"a poll leaves the backoff", []RetryHint{{}, poll, poll, {}},
+			[]time.Duration{15 * s, 12 * s, 12 * s, 30 * s}, []time.Duration{30 * s, 12 * s, 12 * s, m}},
+		{"quick comes once, and first", []RetryHint{quick, quick, quick},
+			[]time.Duration{2 * s, 15 * s, 30 * s}, []time.Duration{4 * s, 30 * s, m}},
+		{"not quick later", []RetryHint{{}, quick}, []time.Duration{15 * s, 30 * s}, []time.Duration{30 * s, m}},
+		{"waited", []RetryHint{{Waited: 2 * m}, {Waited: 2 * m}, {Waited: 10 * s}},
+			[]time.Duration{s, s, m - 10*s}, []time.Duration{s, s, 2*m - 10*s}},
+		{"after", []RetryHint{{After: 15 * m}, {After: h}}, []time.Duration{15 * m, h}, []time.Duration{17 * m, h + 8*m}},
+		{"after in bounds", []RetryHint{{After: 1000 * h}}, []time.Duration{24 * h}, []time.Duration{27 * h}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for range 50 {
+				d := &dispatcher{backoffMin: 30 * s, backoffMax: 15 * m}
+				for i, hint := range test.hints {
+					wait := d.wait(hint)
+					require.GreaterOrEqual(t, wait, test.least[i], i)
+					require.LessOrEqual(t, wait, test.most[i], i)
+				}
+			}
+		})
+	}
 }
 
 // TestRetryOffersTheSame checks that what is offered again is the very same metrics in the same order.
@@ -314,8 +369,9 @@ func TestStuckFront(t *testing.T) {
 		}}
 		b := newBench(t, r, "metric_batch_size = 10")
 		b.feed(lines(0, 200))
-		b.pass(10 * time.Minute)
-		require.Len(t, r.all(), 12)
+		for len(r.all()) < 12 {
+			b.pass(10 * time.Second)
+		}
 		require.Zero(t, b.queue.Stats().Acked)
 		require.EqualValues(t, 81, b.dispatch.settled.Load(), "what is in flight is bounded")
 		b.pass(time.Hour)
@@ -377,11 +433,10 @@ func TestConnectIsRetried(t *testing.T) {
 		require.Empty(t, r.all())
 		b.pass(5 * time.Minute)
 		require.Equal(t, names(0, 25), r.written())
-		require.Equal(t, 90*time.Second, r.all()[0].at.Sub(start))
+		require.LessOrEqual(t, r.all()[0].at.Sub(start), 90*time.Second)
 		require.Equal(t, 3, r.connects)
 		_, err := b.end()
 		require.NoError(t, err)
-		require.Contains(t, b.errs.String(), " wait for the next try in 30s\n")
 		require.Contains(t, b.errs.String(), "cannot connect: no modem; ")
 	})
 }
@@ -406,7 +461,7 @@ func TestEndWhileFailing(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := &recorder{write: func(call int, _ []telegraf.Metric) error {
 				if call == 1 {
-					return afterError{time.Hour}
+					return hintError{RetryHint{After: time.Hour}}
 				}
 				return lastTry
 			}}
@@ -540,7 +595,7 @@ func BenchmarkHost(b *testing.B) {
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
 	b.ResetTimer()
-	h := newHost(cfg, queue.NewMemory(queue.Limits{Bytes: 1 << 40}), &buried{})
+	h := newHost(cfg, queue.NewMemory(queue.Limits{Bytes: 1 << 40}), &buried{}, openBooks(cfg, ""))
 	chunk := strings.Repeat(line, 4096/len(line))
 	reader, writer := io.Pipe()
 	done := make(chan error)

@@ -1,10 +1,15 @@
 package execd
 
 import (
+	"errors"
 	"time"
 
 	"github.com/influxdata/telegraf"
 )
+
+// ErrSetAside is in the chain of a PartialWriteError's reason for metrics that were given up because their message failed
+// again and again while others passed. They may have been delivered.
+var ErrSetAside = errors.New("given up")
 
 // An output can do without the interfaces below; with them, the host keeps fewer duplicates, waits for the right time,
 // and knows what the link costs.
@@ -12,8 +17,10 @@ import (
 // ExchangeReporter is an output that tells the host of each exchange with the far side while Write runs. What an
 // exchange has settled is released at once, so that a crash later in the same Write repeats less.
 type ExchangeReporter interface {
-	// OnExchange sets the function to call, before Connect and once. It is called on the goroutine that called Write.
-	OnExchange(report func(Exchange))
+	// OnExchange sets the functions to call, before Connect and once: begin before a message goes out, when the state
+	// that GetState returns (if the output is a telegraf.StatefulPlugin) is kept, and end after the exchange. Both are
+	// called on the goroutine that called Write.
+	OnExchange(begin func(), end func(Exchange))
 }
 
 // Exchange is one try to send one message.
@@ -43,6 +50,7 @@ type BacklogWriter interface {
 
 // Hinter is an error of an output that knows something about the next try.
 type Hinter interface {
+	error
 	RetryHint() RetryHint
 }
 

@@ -29,16 +29,8 @@ import (
 //go:embed sample.conf
 var sampleConfig string
 
-const (
-	// closedEarlyTries is how often a message is sent of which the cloud says
-	// that it may be fine (code 1) before it counts as delivered.
-	closedEarlyTries = 3
-	// credentialsRetry is how long refused credentials are left alone at least:
-	// every try costs a message and only a person can mend it.
-	credentialsRetry = 15 * time.Minute
-	// maxKeyFile is how much of a key file is read.
-	maxKeyFile = 4096
-)
+// maxKeyFile is how much of a key file is read.
+const maxKeyFile = 4096
 
 // Hologram is the plugin. Its exported fields are the options; sample.conf
 // describes them.
@@ -60,6 +52,7 @@ type Hologram struct {
 	FloatDigits   int            `toml:"float_digits"`
 	ConnTimeout   execd.Duration `toml:"connect_timeout"`
 	AnswerTimeout execd.Duration `toml:"answer_timeout"`
+	LateAnswer    execd.Duration `toml:"late_answer_timeout"`
 	GracefulClose bool           `toml:"graceful_close"`
 
 	Log telegraf.Logger `toml:"-"`
@@ -69,17 +62,18 @@ type Hologram struct {
 	ctx      context.Context //nolint:containedctx // Telegraf's Write has no context; Close ends what Write waits for
 	cancel   context.CancelFunc
 	reload   bool // the credentials were refused: read their files again
+	refusals int  // of the credentials in a row
 	packer   packer
 	sequence payload.Sequence
-	inflight *inflight
-}
 
-// inflight is a message that may or may not have been taken, and is sent again
-// as it is.
-type inflight struct {
-	metrics []telegraf.Metric
-	message
-	closedEarly int // times that the cloud answered code 1
+	begin     func()               // before an exchange; nil without a host
+	end       func(execd.Exchange) // after it
+	sending   *trace               // of the message that is out
+	resume    *trace               // of the message that was out when the process ended
+	addresses []socketapi.CachedAddress
+
+	inflight *inflight // may have been taken: sent again before any other
+	suspect  *inflight // may be one that the cloud never answers: sent after the others
 }
 
 // New returns the plugin with its default options.
@@ -93,6 +87,7 @@ func New() *Hologram {
 		Precision:     execd.Duration(time.Nanosecond),
 		ConnTimeout:   execd.Duration(socketapi.DefaultConnectTimeout),
 		AnswerTimeout: execd.Duration(socketapi.DefaultAnswerTimeout),
+		LateAnswer:    execd.Duration(socketapi.DefaultLateAnswer),
 	}
 }
 
@@ -116,11 +111,21 @@ func (h *Hologram) Connect() error {
 		FieldNames:     h.names,
 		ConnectTimeout: time.Duration(h.ConnTimeout),
 		AnswerTimeout:  time.Duration(h.AnswerTimeout),
+		LateAnswer:     lateAnswer(h.LateAnswer),
 		GracefulClose:  h.GracefulClose,
 	}
+	h.client.SetAddresses(h.addresses)
 	h.packer.credentials = credentials
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return nil
+}
+
+// lateAnswer is the client's limit for an option, where 0 means not to wait.
+func lateAnswer(d execd.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return time.Duration(d)
 }
 
 // Close ends a Write that is waiting.
@@ -182,7 +187,7 @@ func (h *Hologram) Encode(metrics []telegraf.Metric, refuse func(index int, err 
 		return err
 	}
 	h.packer.credentials = credentials
-	return h.packer.pack(metrics, indicesOf(metrics), h.sequence, refuse, func(m message, _ []int) (payload.Sequence, error) {
+	_, err = h.packer.pack(metrics, indicesOf(metrics), h.sequence, false, refuse, func(m message, _ []int) (payload.Sequence, error) {
 		text, err := socketapi.AppendMessage(nil, credentials, h.names, socketapi.Message{Data: m.data, Topics: m.topics})
 		if err != nil {
 			return h.sequence, fmt.Errorf("making a message: %w", err)
@@ -190,168 +195,5 @@ func (h *Hologram) Encode(metrics []telegraf.Metric, refuse func(index int, err 
 		h.sequence = h.sequence.Next()
 		return h.sequence, emit(text)
 	})
-}
-
-// Write sends the metrics in as few messages as they fit in. It returns nil
-// when the cloud has taken all of them, and otherwise a partial write error
-// that says which it has taken, and which it or the plugin has refused for
-// good; the others are to be written again, the same ones first.
-func (h *Hologram) Write(metrics []telegraf.Metric) error {
-	if h.client == nil {
-		return errors.New("writing metrics: not connected")
-	}
-	if h.reload {
-		credentials, err := h.credentials()
-		if err != nil {
-			return fmt.Errorf("writing metrics: %w", err)
-		}
-		h.client.Credentials, h.packer.credentials, h.reload = credentials, credentials, false
-	}
-	var done outcome
-	if err := h.write(metrics, &done); err != nil {
-		return done.partial(err)
-	}
-	if len(done.reject) > 0 {
-		return done.partial(fmt.Errorf("refused %d of %d metrics for good: %w", len(done.reject), len(metrics), done.reasons[0]))
-	}
-	return nil
-}
-
-// write sends what is in flight and then packs the rest.
-func (h *Hologram) write(metrics []telegraf.Metric, done *outcome) error {
-	todo := indicesOf(metrics)
-	if h.inflight != nil {
-		indices := h.inflight.find(metrics)
-		if indices == nil {
-			// The host has given up on some of them.
-			h.inflight = nil
-		} else {
-			if err := h.send(h.inflight, indices, done); err != nil {
-				return err
-			}
-			todo = without(todo, indices)
-		}
-	}
-	return h.packer.pack(metrics, todo, h.sequence, done.refuse, func(m message, indices []int) (payload.Sequence, error) {
-		f := &inflight{message: m}
-		for _, i := range indices {
-			f.metrics = append(f.metrics, metrics[i])
-		}
-		err := h.send(f, indices, done)
-		return h.sequence, err
-	})
-}
-
-// indicesOf returns the indices of all metrics.
-func indicesOf(metrics []telegraf.Metric) []int {
-	indices := make([]int, len(metrics))
-	for i := range indices {
-		indices[i] = i
-	}
-	return indices
-}
-
-// find returns where the metrics of the message are, or nil if one is missing.
-func (f *inflight) find(metrics []telegraf.Metric) []int {
-	at := make(map[telegraf.Metric]int, len(metrics))
-	for i, m := range metrics {
-		at[m] = i
-	}
-	indices := make([]int, len(f.metrics))
-	for i, m := range f.metrics {
-		j, ok := at[m]
-		if !ok {
-			return nil
-		}
-		indices[i] = j
-	}
-	return indices
-}
-
-// without returns the indices that are not among those to remove.
-func without(indices, remove []int) []int {
-	gone := make(map[int]bool, len(remove))
-	for _, i := range remove {
-		gone[i] = true
-	}
-	rest := indices[:0]
-	for _, i := range indices {
-		if !gone[i] {
-			rest = append(rest, i)
-		}
-	}
-	return rest
-}
-
-// send makes one try to send a message. It returns an error when the message,
-// and with it all after it, has to wait.
-func (h *Hologram) send(f *inflight, indices []int, done *outcome) error {
-	receipt, err := h.client.Send(h.ctx, socketapi.Message{Data: f.data, Topics: f.topics})
-	verdict := socketapi.Delivered
-	if failure, ok := errors.AsType[*socketapi.Error](err); ok {
-		verdict = failure.Verdict
-		if failure.Code == socketapi.CodeClosedEarly {
-			if f.closedEarly++; f.closedEarly >= closedEarlyTries {
-				verdict = socketapi.Delivered
-				h.Log.Warnf("Counting a message of %d metrics as delivered: the cloud answered %d times that it may be fine", len(indices), f.closedEarly)
-			}
-		}
-	} else if err != nil {
-		verdict = socketapi.Unknown
-	}
-
-	// A number counts as used unless the cloud certainly has not seen it.
-	if verdict != socketapi.NotDelivered && verdict != socketapi.RefusedCredentials && h.inflight == nil {
-		h.sequence = h.sequence.Next()
-	}
-	switch verdict {
-	case socketapi.Delivered:
-		h.inflight = nil
-		done.accept = append(done.accept, indices...)
-		h.Log.Debugf("Sent %d metrics in a message of %d bytes", len(indices), receipt.Written)
-		return nil
-	case socketapi.Refused:
-		h.inflight = nil
-		err = fmt.Errorf("message of %d metrics and %d bytes: %w", len(indices), f.size, err)
-		for _, i := range indices {
-			done.refuse(i, err)
-		}
-		return nil
-	case socketapi.Unknown:
-		h.inflight = f
-	case socketapi.RefusedCredentials:
-		h.reload = true
-		err = &laterError{err, credentialsRetry}
-	case socketapi.NotDelivered:
-	}
-	return fmt.Errorf("sending a message of %d metrics: %w", len(indices), err)
-}
-
-// laterError is an error after which trying again soon is useless.
-type laterError struct {
-	error
-	after time.Duration
-}
-
-func (e *laterError) Unwrap() error { return e.error }
-
-// RetryAfter returns how long to wait at least.
-func (e *laterError) RetryAfter() time.Duration { return e.after }
-
-// outcome collects what became of the metrics of a Write.
-type outcome struct {
-	accept, reject []int
-	reasons        []error
-}
-
-func (o *outcome) refuse(index int, err error) {
-	o.reject = append(o.reject, index)
-	o.reasons = append(o.reasons, err)
-}
-
-func (o *outcome) partial(err error) error {
-	if len(o.accept) == 0 && len(o.reject) == 0 {
-		return err
-	}
-	return &execd.PartialWriteError{Err: err, MetricsAccept: o.accept, MetricsReject: o.reject, MetricsRejectErrors: o.reasons}
+	return err
 }

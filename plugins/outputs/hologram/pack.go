@@ -44,9 +44,12 @@ const maxMapped = 4096
 // pack divides the metrics at the indices into messages and calls send for
 // each, which returns the sequence number of the next. What no message can
 // carry is given to refuse. It stops at the first error of send.
-func (p *packer) pack(metrics []telegraf.Metric, indices []int, seq payload.Sequence,
+//
+// With hold, the last message is not sent if it has room for more and is not
+// the only one; pack then returns how many metrics at the end are left.
+func (p *packer) pack(metrics []telegraf.Metric, indices []int, seq payload.Sequence, hold bool,
 	refuse func(int, error), send func(message, []int) (payload.Sequence, error),
-) error {
+) (left int, err error) {
 	for _, group := range p.groups(metrics, indices) {
 		p.format.reset()
 		loaded := make([]int, 0, len(group))
@@ -68,13 +71,33 @@ func (p *packer) pack(metrics []telegraf.Metric, indices []int, seq payload.Sequ
 				from++
 				continue
 			}
+			if hold && !p.byName && from > 0 && from+n == len(loaded) && m.size < p.limit-p.limit/roomShare {
+				return len(metrics) - loaded[from], nil
+			}
 			if seq, err = send(m, loaded[from:from+n]); err != nil {
-				return err
+				return 0, err
 			}
 			from += n
 		}
 	}
-	return nil
+	return 0, nil
+}
+
+// roomShare is the part of a message, one in so many, that is worth waiting
+// for more metrics.
+const roomShare = 8
+
+// exactly returns the message of the first n metrics.
+func (p *packer) exactly(metrics []telegraf.Metric, n int, seq payload.Sequence) (message, error) {
+	p.format.reset()
+	topics := make([]string, n)
+	for i, m := range metrics[:n] {
+		if err := p.format.add(p.reduce(m)); err != nil {
+			return message{}, err
+		}
+		topics[i] = p.topic(m.Name())
+	}
+	return p.message(topics, 0, n, seq)
 }
 
 // groups returns the indices that may share messages, in order.

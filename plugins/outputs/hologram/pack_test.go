@@ -61,7 +61,7 @@ func TestPackFills(t *testing.T) {
 						require.NoError(t, err)
 						return len(text)
 					}
-					err := p.pack(metrics, indicesOf(metrics), 0, func(i int, err error) {
+					_, err := p.pack(metrics, indicesOf(metrics), 0, false, func(i int, err error) {
 						require.Equal(t, next, i)
 						require.Greater(t, sizeOf(i, i+1), size, "%v", err)
 						next++

@@ -324,14 +324,22 @@ func TestWriteRefusedCredentials(t *testing.T) {
 	h := connect(t, c, func(h *Hologram) { h.DeviceKey, h.DeviceKeyFile = "", file })
 	metrics := []telegraf.Metric{gauge("a", 1)}
 	err := h.Write(metrics)
-	var later interface{ RetryAfter() time.Duration }
-	require.ErrorAs(t, err, &later)
-	require.Equal(t, credentialsRetry, later.RetryAfter())
 	require.NotContains(t, err.Error(), "wrongkey")
+	for _, want := range []time.Duration{15, 30, 60, 60} {
+		require.Equal(t, execd.RetryHint{After: want * time.Minute}, hintOf(t, err))
+		err = h.Write(metrics)
+	}
 
 	require.NoError(t, os.WriteFile(file, []byte(key), 0o600))
 	require.NoError(t, h.Write(metrics))
 	requireEqual(t, metrics, c.metrics(t))
+}
+
+func hintOf(t *testing.T, err error) execd.RetryHint {
+	t.Helper()
+	var hinter execd.Hinter
+	require.ErrorAs(t, err, &hinter)
+	return hinter.RetryHint()
 }
 
 func TestConnectNeedsTheKeyFile(t *testing.T) {
