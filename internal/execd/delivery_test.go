@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -145,9 +147,9 @@ func TestDrainOrder(t *testing.T) {
 	} {
 		t.Run(order, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				down := true
+				var up atomic.Bool
 				r := &recorder{write: func(int, []telegraf.Metric) error {
-					if down {
+					if !up.Load() {
 						return errors.New("no link")
 					}
 					return nil
@@ -155,7 +157,7 @@ func TestDrainOrder(t *testing.T) {
 				b := newBench(t, r, "metric_batch_size = 10\ndrain_order = \""+order+"\"")
 				b.feed(lines(0, 10))
 				b.feed(lines(10, 25))
-				down = false
+				up.Store(true)
 				b.pass(2 * time.Minute)
 				var got [][]string
 				for _, c := range r.all()[1:] {
@@ -173,9 +175,9 @@ func TestDrainOrder(t *testing.T) {
 func TestUrgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		slow := time.Duration(0)
+		var slow atomic.Int64
 		r := &recorder{write: func(int, []telegraf.Metric) error {
-			time.Sleep(slow)
+			time.Sleep(time.Duration(slow.Load()))
 			return nil
 		}}
 		b := newBench(t, r, "metric_batch_size = 10\nurgent = [\"alarm*\", \"door/?\"]")
@@ -189,7 +191,7 @@ func TestUrgent(t *testing.T) {
 		b.pass(time.Second)
 		require.Len(t, r.all(), 1, "not urgent")
 
-		slow = time.Second
+		slow.Store(int64(time.Second))
 		b.feed(lines(100, 100))
 		b.feed("alarm_high v=1 1\n")
 		b.pass(time.Minute)
@@ -271,12 +273,16 @@ func TestSelfMetrics(t *testing.T) {
 // failing is a queue whose disk takes nothing for a while.
 type failing struct {
 	*queue.Memory
+
+	mu       sync.Mutex
 	err      error
-	overflow [][]byte
+	overflow int
 	tries    int
 }
 
 func (f *failing) Append(records [][]byte, at time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.tries++
 	if f.err != nil {
 		return f.err
@@ -285,15 +291,34 @@ func (f *failing) Append(records [][]byte, at time.Time) error {
 }
 
 func (f *failing) Overflow(records [][]byte, at time.Time) error {
-	for _, r := range records {
-		f.overflow = append(f.overflow, []byte(string(r)))
-	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.overflow += len(records)
 	return f.Memory.Append(records, at)
 }
 
-func (f *failing) Settle() error { return f.err }
+func (f *failing) Settle() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.overflow = 0
+	}
+	return f.err
+}
 
-func (f *failing) Volatile() int { return len(f.overflow) }
+func (f *failing) Volatile() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.overflow
+}
+
+// set says how Append fails, and returns how many records are in memory alone and how often Append was called.
+func (f *failing) set(err error) (overflow, tries int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+	return f.overflow, f.tries
+}
 
 // TestDiskTakesNothing checks that nothing more is read for 15 s, and that memory helps out then.
 func TestDiskTakesNothing(t *testing.T) {
@@ -303,20 +328,20 @@ func TestDiskTakesNothing(t *testing.T) {
 		b := newBenchWith(t, pluginsWith(r), f, "")
 		go func() { b.feed(lines(0, 2) + lines(2, 2)) }()
 		b.pass(10 * time.Second)
-		require.Empty(t, f.overflow)
-		require.Greater(t, f.tries, 30)
+		overflow, tries := f.set(syscall.ENOSPC)
+		require.Zero(t, overflow)
+		require.Greater(t, tries, 30)
 		b.pass(6 * time.Second)
-		require.Len(t, f.overflow, 4)
-		tries := f.tries
+		overflow, tries = f.set(syscall.ENOSPC)
+		require.Equal(t, 4, overflow)
 		b.feed(lines(4, 2))
-		require.Len(t, f.overflow, 6, "patience is over once")
-		require.Equal(t, tries+1, f.tries)
-		f.err = nil
+		overflow, more := f.set(nil)
+		require.Equal(t, 6, overflow, "patience is over once")
+		require.Equal(t, tries+1, more)
 		b.feed(lines(6, 2))
-		require.Len(t, f.overflow, 6)
 		b.pass(time.Minute)
 		require.Equal(t, names(0, 8), r.written())
-		f.overflow = nil
+		require.Zero(t, f.Volatile(), "the flush moves it")
 		_, err := b.end()
 		require.NoError(t, err)
 		require.Equal(t, 2, strings.Count(b.errs.String(), "cannot store metrics: no space left on device"))

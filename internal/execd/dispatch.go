@@ -72,6 +72,9 @@ type item struct {
 	record  queue.Record
 	metric  telegraf.Metric
 	settled bool
+	reason  error // why it goes to the dead letter; nil if it does not
+
+	unparsable bool
 }
 
 func newDispatcher(cfg *Config, q Queue, dead DeadLetter, b *books, wake <-chan struct{}) *dispatcher {
@@ -127,6 +130,11 @@ func (d *dispatcher) run() {
 			// What is on disk waits for the next start if the link is down.
 			if d.retryAt.IsZero() || d.atRisk() > 0 {
 				d.drain(d.unsettled())
+			}
+			if !d.persistent {
+				for _, it := range d.window {
+					d.bury(it)
+				}
 			}
 			return
 		case <-d.wake:
@@ -275,11 +283,10 @@ func (d *dispatcher) fill() (buried int) {
 		}
 		for _, r := range records {
 			m, err := ParseRecord(r.Data, r.At)
-			it := &item{record: r, metric: m}
+			it := &item{record: r, metric: m, unparsable: err != nil}
 			d.window = append(d.window, it)
 			if err != nil {
-				d.books.add(ledger.Counters{Unparsable: 1})
-				d.bury(it, err)
+				d.condemn(it, err)
 				buried++
 			}
 		}
@@ -327,13 +334,7 @@ func (d *dispatcher) judge(err error, left int) (ok bool) {
 			continue
 		}
 		if it := d.current[n]; !it.settled {
-			reason := partial.rejectReason(i)
-			if errors.Is(reason, ErrSetAside) {
-				d.books.add(ledger.Counters{SetAside: 1})
-			} else {
-				d.books.add(ledger.Counters{Refused: 1})
-			}
-			d.bury(it, reason)
+			d.condemn(it, partial.rejectReason(i))
 		}
 	}
 	if bad {
@@ -363,17 +364,34 @@ func (d *dispatcher) settle(it *item) {
 	d.settled.Add(1)
 }
 
-// bury gives the record of an item to the dead letter.
-func (d *dispatcher) bury(it *item, reason error) {
-	d.setAside.Add(1)
-	d.dead.Bury(it.record.Data, it.record.At, reason)
+// condemn settles an item that can never be sent. The dead letter gets it when it leaves the queue, so that it is not there
+// twice after a restart.
+func (d *dispatcher) condemn(it *item, reason error) {
+	it.reason = reason
 	d.settle(it)
+}
+
+// bury gives an item that was condemned to the dead letter.
+func (d *dispatcher) bury(it *item) {
+	switch {
+	case it.reason == nil:
+		return
+	case it.unparsable:
+		d.books.add(ledger.Counters{Unparsable: 1})
+	case errors.Is(it.reason, ErrSetAside):
+		d.books.add(ledger.Counters{SetAside: 1})
+	default:
+		d.books.add(ledger.Counters{Refused: 1})
+	}
+	d.setAside.Add(1)
+	d.dead.Bury(it.record.Data, it.record.At, it.reason)
 }
 
 // release acknowledges the settled items at the front of the window.
 func (d *dispatcher) release() {
 	n := 0
 	for n < len(d.window) && d.window[n].settled {
+		d.bury(d.window[n])
 		n++
 	}
 	if n == 0 {

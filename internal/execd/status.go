@@ -126,7 +126,7 @@ func (c *Config) status(now time.Time) (*status, error) {
 			s.DeadLetters += info.Size()
 		}
 	}
-	state, err := ledger.Read(filepath.Join(o.BufferDirectory, "ledger"))
+	state, err := ledger.Read(filepath.Join(o.BufferDirectory, ledgerFile))
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = nil // nothing was counted yet
 		s.account(state, now, o)
