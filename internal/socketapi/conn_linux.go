@@ -1,7 +1,9 @@
 package socketapi
 
 import (
+	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -75,6 +77,34 @@ func unacked(conn net.Conn) int {
 		}
 	})
 	return n
+}
+
+// isGone tells whether the address of a connection is certainly not one of this
+// host any more: then no socket can be bound to it. That asks nobody outside.
+func isGone(local net.Addr) bool {
+	tcp, ok := local.(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	addr, ok := netip.AddrFromSlice(tcp.IP)
+	if !ok {
+		return false
+	}
+	family, to := unix.AF_INET, unix.Sockaddr(nil)
+	if addr = addr.Unmap(); addr.Is4() {
+		to = &unix.SockaddrInet4{Addr: addr.As4()}
+	} else {
+		if addr.IsLinkLocalUnicast() {
+			return false // it takes an interface as well, and no cellular network gives one
+		}
+		family, to = unix.AF_INET6, &unix.SockaddrInet6{Addr: addr.As16()}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(fd) }()
+	return errors.Is(unix.Bind(fd, to), unix.EADDRNOTAVAIL)
 }
 
 // sampleOf returns what the kernel has counted for the connection.

@@ -23,5 +23,8 @@ func (*probe) close() {}
 // unacked cannot tell how much the other side has acknowledged.
 func unacked(net.Conn) int { return UnackedUnknown }
 
+// isGone is not asked where nothing is known to be acknowledged.
+func isGone(net.Addr) bool { return false }
+
 // sampleOf cannot tell what was counted.
 func sampleOf(net.Conn) tcpSample { return tcpSample{} }

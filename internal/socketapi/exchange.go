@@ -141,25 +141,6 @@ func (r *answerReader) readLate(ctx context.Context, most time.Duration) time.Du
 	return max(time.Since(start), 1) // never 0, which means that it was not tried
 }
 
-// isGone tells whether an address of this host is certainly not one any more.
-func isGone(local net.Addr) bool {
-	tcp, ok := local.(*net.TCPAddr)
-	if !ok {
-		return false
-	}
-	addrs, err := net.InterfaceAddrs()
-	if err != nil || len(addrs) == 0 {
-		return false
-	}
-	for _, a := range addrs {
-		// The whole network of a loopback interface is this host's.
-		if n, ok := a.(*net.IPNet); !ok || n.IP.Equal(tcp.IP) || n.IP.IsLoopback() && n.Contains(tcp.IP) {
-			return false
-		}
-	}
-	return true
-}
-
 // outcome is all that is known after an exchange.
 type outcome struct {
 	written, size int
