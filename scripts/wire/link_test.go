@@ -8,10 +8,13 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
+	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,15 +22,16 @@ import (
 // its only way out. All its sockets are opened by the function that is given
 // to run.
 type namespace struct {
-	tun  *os.File
-	work chan func()
+	tun     *os.File
+	control int // a socket of the namespace, for ioctl from any thread
+	work    chan func()
 }
 
 // newNamespace makes a namespace whose TUN device has the address, in a
 // network of 24 bits. The error says what is missing on this machine.
 func newNamespace(t *testing.T, addr netip.Addr) (*namespace, error) {
 	t.Helper()
-	n := &namespace{work: make(chan func())}
+	n := &namespace{control: -1, work: make(chan func())}
 	made := make(chan error)
 	var thread sync.WaitGroup
 	thread.Go(func() {
@@ -35,6 +39,7 @@ func newNamespace(t *testing.T, addr netip.Addr) (*namespace, error) {
 		// namespace when its sockets are closed.
 		runtime.LockOSThread()
 		err := n.enter(addr)
+		defer func() { _ = unix.Close(n.control) }()
 		made <- err
 		if err != nil {
 			return
@@ -72,7 +77,7 @@ func (n *namespace) enter(addr netip.Addr) error {
 		return fmt.Errorf("cannot make a TUN device: %w", err)
 	}
 	n.tun = os.NewFile(uintptr(fd), "tun0") // nonblocking, so Close ends a Read
-	if err := configure(addr); err != nil {
+	if err := n.configure(addr); err != nil {
 		_ = n.tun.Close()
 		return fmt.Errorf("cannot configure the TUN device: %w", err)
 	}
@@ -81,36 +86,97 @@ func (n *namespace) enter(addr netip.Addr) error {
 
 // configure gives tun0 of the calling thread's namespace its address and brings
 // it up.
-func configure(addr netip.Addr) error {
-	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+func (n *namespace) configure(addr netip.Addr) error {
+	var err error
+	if n.control, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		return err
+	}
+	if err := n.loopback(); err != nil {
+		return err
+	}
+	if err := n.setAddress(addr); err != nil {
+		return err
+	}
+	if err := n.set("MTU", unix.SIOCSIFMTU, func(r *unix.Ifreq) error { r.SetUint32(1500); return nil }); err != nil {
+		return err
+	}
+	return n.set("up", unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING); return nil })
+}
+
+// setAddress gives tun0 another address, as when a modem attaches anew.
+func (n *namespace) setAddress(addr netip.Addr) error {
+	ip := addr.As4()
+	if err := n.set("address", unix.SIOCSIFADDR, func(r *unix.Ifreq) error { return r.SetInet4Addr(ip[:]) }); err != nil {
+		return err
+	}
+	return n.set("netmask", unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error { return r.SetInet4Addr([]byte{255, 255, 255, 0}) })
+}
+
+// addIPv6 gives tun0 an address of IPv6 as well, in a network of 64 bits.
+func (n *namespace) addIPv6(addr netip.Addr) error {
+	var index int
+	err := n.set("index", unix.SIOCGIFINDEX, func(*unix.Ifreq) error { return nil }, func(r *unix.Ifreq) { index = int(r.Uint32()) })
+	if err != nil {
+		return err
+	}
+	s := -1
+	n.run(func() { s, err = unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0) })
 	if err != nil {
 		return err
 	}
 	defer func() { _ = unix.Close(s) }()
-	set := func(name string, request uint, fill func(*unix.Ifreq) error) error {
-		ifr, err := unix.NewIfreq("tun0")
-		if err != nil {
-			return err
-		}
-		if err := fill(ifr); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if err := unix.IoctlIfreq(s, request, ifr); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		return nil
+	request := struct {
+		addr   [16]byte
+		prefix uint32
+		index  int32
+	}{addr.As16(), 64, int32(index)}
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s), unix.SIOCSIFADDR, uintptr(unsafe.Pointer(&request))); errno != 0 {
+		return fmt.Errorf("IPv6 address: %w", errno)
 	}
-	ip := addr.As4()
-	if err := set("address", unix.SIOCSIFADDR, func(r *unix.Ifreq) error { return r.SetInet4Addr(ip[:]) }); err != nil {
+	return nil
+}
+
+// set makes a request about tun0.
+func (n *namespace) set(name string, request uint, fill func(*unix.Ifreq) error, read ...func(*unix.Ifreq)) error {
+	ifr, err := unix.NewIfreq("tun0")
+	if err != nil {
 		return err
 	}
-	if err := set("netmask", unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error { return r.SetInet4Addr([]byte{255, 255, 255, 0}) }); err != nil {
+	if err := fill(ifr); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := unix.IoctlIfreq(n.control, request, ifr); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for _, f := range read {
+		f(ifr)
+	}
+	return nil
+}
+
+// loopback brings the loopback interface up, without which package net takes
+// it that there is no IPv6.
+func (n *namespace) loopback() error {
+	ifr, err := unix.NewIfreq("lo")
+	if err != nil {
 		return err
 	}
-	if err := set("MTU", unix.SIOCSIFMTU, func(r *unix.Ifreq) error { r.SetUint32(1500); return nil }); err != nil {
-		return err
-	}
-	return set("up", unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING); return nil })
+	ifr.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return unix.IoctlIfreq(n.control, unix.SIOCSIFFLAGS, ifr)
+}
+
+// loopbackCount is what the loopback interface has carried so far.
+func (n *namespace) loopbackCount(t *testing.T) count {
+	t.Helper()
+	var table []byte
+	var err error
+	n.run(func() { table, err = os.ReadFile("/proc/thread-self/net/dev") })
+	require.NoError(t, err)
+	_, row, _ := strings.Cut(string(table), "lo:")
+	var c count
+	_, err = fmt.Sscan(row, &c.bytes, &c.packets)
+	require.NoError(t, err)
+	return c // without the headers of Ethernet that it has
 }
 
 // run calls f on the namespace's thread and waits for it. What f does in other
@@ -126,16 +192,30 @@ func (n *namespace) run(f func()) {
 type count struct{ packets, bytes int }
 
 // link carries packets between two namespaces, late, and counts those of TCP
-// over IPv4 at the device's end. IPv6 finds its neighbours there as well.
+// and UDP at the device's end, as the device's interface would: what the
+// device has sent counts even if the link loses it, what the link loses on the
+// way to the device does not.
 type link struct {
 	delay time.Duration // each way
 
 	mu       sync.Mutex
-	up, down count     // from the device, to the device
-	last     time.Time // when the last packet was counted
-	loseData bool      // drop packets with data from the device
+	up, down count                // from the device, to the device
+	last     time.Time            // when the last packet was counted
+	lose     func(s segment) bool // which segments to lose; nil is none. mu is held
 	trace    []string
 }
+
+// segment is a packet of TCP, or of UDP without flags.
+type segment struct {
+	up    bool // from the device
+	flags byte
+	data  int // bytes
+}
+
+const (
+	fin = 1 << 0
+	syn = 1 << 1
+)
 
 // join starts carrying packets until the test ends.
 func (l *link) join(t *testing.T, device, cloud *os.File) {
@@ -180,24 +260,53 @@ func (l *link) pump(from, to *os.File, up bool) {
 
 // take counts a packet and tells whether it is to be carried.
 func (l *link) take(p []byte, up bool) bool {
-	const ipv4, tcp = 4, 6
-	if len(p) < 40 || p[0]>>4 != ipv4 || p[9] != tcp {
+	s, header, ok := parse(p)
+	if !ok {
 		return true
 	}
-	header := int(p[0]&15) * 4
-	segment := p[header:]
-	data := len(segment) - int(segment[12]>>4)*4
+	s.up = up
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c, arrow := &l.down, "<"
 	if up {
 		c, arrow = &l.up, ">"
 	}
-	c.packets++
-	c.bytes += int(binary.BigEndian.Uint16(p[2:]))
-	l.last = time.Now()
-	l.trace = append(l.trace, fmt.Sprintf("%s%s %d+%d", arrow, flags(segment[13]), len(p)-data, data))
-	return !up || !l.loseData || data == 0
+	lost := l.lose != nil && l.lose(s)
+	note := fmt.Sprintf("%s%s %d+%d", arrow, flags(s.flags), header, s.data)
+	if lost {
+		note += " lost"
+	}
+	l.trace = append(l.trace, note)
+	if up || !lost {
+		c.packets++
+		c.bytes += header + s.data
+		l.last = time.Now()
+	}
+	return !lost
+}
+
+// parse reads the headers of a packet of TCP or UDP.
+func parse(p []byte) (s segment, header int, ok bool) {
+	const protocolTCP, protocolUDP = 6, 17
+	var protocol byte
+	switch {
+	case len(p) >= 20 && p[0]>>4 == 4:
+		protocol, header = p[9], int(p[0]&15)*4
+		p = p[:binary.BigEndian.Uint16(p[2:])]
+	case len(p) >= 40 && p[0]>>4 == 6:
+		protocol, header = p[6], 40
+	}
+	switch {
+	case protocol == protocolTCP && len(p) >= header+20:
+		s.flags = p[header+13]
+		header += int(p[header+12]>>4) * 4
+	case protocol == protocolUDP && len(p) >= header+8:
+		header += 8
+	default:
+		return s, 0, false
+	}
+	s.data = len(p) - header
+	return s, header, true
 }
 
 // flags names the flags of a segment as tcpdump does.
@@ -211,6 +320,13 @@ func flags(b byte) string {
 	return s
 }
 
+// loses sets which segments are lost from now on.
+func (l *link) loses(f func(segment) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lose = f
+}
+
 // reset begins a new count.
 func (l *link) reset() {
 	l.mu.Lock()
@@ -221,9 +337,10 @@ func (l *link) reset() {
 // settled waits until no packet has come for a while, several round trips, and
 // returns what was counted since reset.
 func (l *link) settled() (up, down count, trace []string) {
+	start := time.Now() // what was sent just now has not come here yet
 	for {
 		l.mu.Lock()
-		quiet := time.Since(l.last)
+		quiet := min(time.Since(l.last), time.Since(start))
 		up, down, trace = l.up, l.down, l.trace
 		l.mu.Unlock()
 		if quiet > 5*l.delay {

@@ -5,10 +5,12 @@ package wire_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +21,15 @@ import (
 	"telegraf-hologram/internal/socketapi"
 )
 
+// TestMain lets tests wait side by side: they do little else.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 const (
 	oneWay  = 50 * time.Millisecond
 	repeats = 3 // the least of them counts: a timer may fire on a busy machine
@@ -27,12 +38,15 @@ const (
 var (
 	deviceAddr = netip.MustParseAddr("10.9.0.1")
 	cloudAddr  = netip.MustParseAddr("10.9.0.2")
+	deviceIPv6 = netip.MustParseAddr("fd09::1")
+	cloudIPv6  = netip.MustParseAddr("fd09::2")
 	cred       = socketapi.Credentials{DeviceKey: "ABCDWXYZ"}
 )
 
 // bench is a device and a cloud at the two ends of a link.
 type bench struct {
 	device  *namespace
+	cloud   *namespace
 	link    *link
 	address string // of the cloud's server
 }
@@ -46,23 +60,31 @@ func newBench(t *testing.T, handle func(net.Conn)) *bench {
 	}
 	cloud, err := newNamespace(t, cloudAddr)
 	require.NoError(t, err)
-	b := &bench{device: device, link: &link{delay: oneWay}}
+	b := &bench{device: device, cloud: cloud, link: &link{delay: oneWay}}
 	b.link.join(t, device.tun, cloud.tun)
+	require.NoError(t, device.addIPv6(deviceIPv6))
+	require.NoError(t, cloud.addIPv6(cloudIPv6))
 
 	var l net.Listener
 	cloud.run(func() {
 		lc := net.ListenConfig{KeepAlive: -1}
-		l, err = lc.Listen(t.Context(), "tcp4", netip.AddrPortFrom(cloudAddr, 9999).String())
+		l, err = lc.Listen(t.Context(), "tcp", ":9999")
 	})
 	require.NoError(t, err)
-	b.address = l.Addr().String()
+	b.address = netip.AddrPortFrom(cloudAddr, 9999).String()
 	var server sync.WaitGroup
+	stopped := make(chan struct{})
 	server.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
+			// A device that is gone does not end its connection.
+			server.Go(func() {
+				<-stopped
+				_ = conn.SetDeadline(time.Unix(1, 0))
+			})
 			server.Go(func() {
 				defer func() { _ = conn.Close() }()
 				handle(conn)
@@ -70,6 +92,7 @@ func newBench(t *testing.T, handle func(net.Conn)) *bench {
 		}
 	})
 	t.Cleanup(func() {
+		close(stopped)
 		_ = l.Close()
 		server.Wait()
 	})
@@ -79,16 +102,23 @@ func newBench(t *testing.T, handle func(net.Conn)) *bench {
 // take is a plain server: it reads a message, answers that it has it and
 // closes, in two segments.
 func take(conn net.Conn) {
+	if readMessage(conn) {
+		_, _ = io.WriteString(conn, "[0,0]")
+	}
+}
+
+// readMessage reads a message to its end and tells whether it came.
+func readMessage(conn net.Conn) bool {
 	var got []byte
 	buf := make([]byte, 64<<10)
 	for !bytes.HasSuffix(got, []byte("\n\n")) {
 		n, err := conn.Read(buf)
 		got = append(got, buf[:n]...)
 		if err != nil {
-			return
+			return false
 		}
 	}
-	_, _ = io.WriteString(conn, "[0,0]")
+	return true
 }
 
 // sendPlainly is what a client does that thinks of nothing but to send its
@@ -182,9 +212,7 @@ func TestClosedBeforeReading(t *testing.T) {
 	client := &socketapi.Client{Address: b.address, Credentials: cred, AnswerTimeout: 5 * time.Second}
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	b.link.reset()
-	b.link.mu.Lock()
-	b.link.loseData = true
-	b.link.mu.Unlock()
+	b.link.loses(func(s segment) bool { return s.up && s.data > 0 })
 
 	// The data that is lost carries the third segment of the handshake, so the
 	// server has not even accepted yet. A plain acknowledgement gets it there.
