@@ -2,6 +2,7 @@ package hologram_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -203,8 +204,8 @@ func start(t *testing.T, c *recordingCloud, dir string, metrics int) *run {
 	require.NoError(t, err)
 	r := &run{cloud: c, dir: dir, stdin: w, result: make(chan error, 1)}
 	go func() {
-		defer stdin.Close()
-		r.result <- execd.Run(context.Background(), cfg, stdin, io.Discard, io.Discard)
+		err := execd.Run(context.Background(), cfg, stdin, io.Discard, io.Discard)
+		r.result <- errors.Join(err, stdin.Close())
 	}()
 	var text strings.Builder
 	for i := range metrics {
