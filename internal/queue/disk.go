@@ -38,8 +38,8 @@ const (
 // reader does not wait while Append waits for its records to be on the disk.
 //
 // The records are in segments, which are files that records are only added to, and which are deleted as a whole. The
-// last one stays when all its records are acknowledged, until it is full, so that a queue with little in it wears out
-// no flash with files that come and go.
+// last one stays when all its records are acknowledged, until it is half full, so that a queue with little in it wears
+// out no flash with files that come and go.
 type Disk struct {
 	dir         string
 	limits      Limits

@@ -72,7 +72,7 @@ func (d *Disk) place(records [][]byte, fresh bool) (piece, error) {
 		}
 		d.mu.Unlock()
 	}
-	if d.tail != nil && !fresh {
+	if d.tail != nil && !fresh && !d.worn() {
 		size := d.tail.size
 		for _, r := range records {
 			size += frameSize(r)
@@ -93,6 +93,14 @@ func (d *Disk) place(records [][]byte, fresh bool) (piece, error) {
 		return piece{}, err
 	}
 	return piece{segment: newSegment(number), file: f, fresh: true}, nil
+}
+
+// worn tells that the tail is done with and large enough to be deleted: on a disk that is full, one record more would
+// keep it there.
+func (d *Disk) worn() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tail.finished() && d.tail.size > d.segmentSize/2
 }
 
 // put writes as many of the records as the segment has room for, one at least.
