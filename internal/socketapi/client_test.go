@@ -210,7 +210,8 @@ type countingConn struct {
 func (c *countingConn) Write(b []byte) (int, error) { c.writes++; return c.Conn.Write(b) }
 func (c *countingConn) Close() error                { c.closed = true; return c.Conn.Close() }
 
-// How the connection ends, as the server sees it.
+// How the connection ends, as the server sees it. See also TestCancel,
+// TestLateAnswerCanceled and TestLocalAddressGone.
 func TestClose(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -223,6 +224,8 @@ func TestClose(t *testing.T) {
 		{"refused, graceful", true, "[2,0]", syscall.ECONNRESET},
 		{"junk, graceful", true, "junk", syscall.ECONNRESET},
 		{"timeout, graceful", true, "", syscall.ECONNRESET},
+		{"cut short, graceful", true, "[3,", syscall.ECONNRESET},
+		{"web server, graceful", true, "HTTP/1.1 400 Bad Request\r\n\r\n", syscall.ECONNRESET},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -293,12 +296,19 @@ func TestConnectFailures(t *testing.T) {
 // A message that does not fit into the buffers of a server that does not read.
 func TestWriteFails(t *testing.T) {
 	big := socketapi.Message{Data: strings.Repeat("secret text.", 1<<20)}
-	c := newClient(t, serve(t, func(conn *net.TCPConn, done <-chan struct{}) {
+	gaveUp, end := make(chan struct{}), make(chan error, 1)
+	c := newClient(t, serve(t, func(conn *net.TCPConn, _ <-chan struct{}) {
 		_ = conn.SetReadBuffer(4096)
-		<-done
+		<-gaveUp
+		_, err := io.Copy(io.Discard, conn)
+		end <- err
 	}))
 	c.AnswerTimeout = 200 * time.Millisecond
 	r, err := c.Send(t.Context(), big)
+	close(gaveUp)
+	if err := <-end; runtime.GOOS != "windows" {
+		require.ErrorIs(t, err, syscall.ECONNRESET)
+	}
 	e := apiError(t, err)
 	require.Equal(t, socketapi.PhaseWrite, e.Phase)
 	require.Equal(t, socketapi.Unknown, e.Verdict)
@@ -393,7 +403,9 @@ func TestCancel(t *testing.T) {
 		require.Equal(t, socketapi.PhaseAnswer, e.Phase)
 		require.Equal(t, socketapi.Unknown, e.Verdict)
 		require.True(t, e.Sent)
-		require.Error(t, <-end)
+		if err := <-end; runtime.GOOS != "windows" {
+			require.ErrorIs(t, err, syscall.ECONNRESET)
+		}
 	})
 	t.Run("after the answer", func(t *testing.T) {
 		c := newClient(t, serve(t, func(conn *net.TCPConn, done <-chan struct{}) {

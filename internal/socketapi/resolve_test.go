@@ -345,3 +345,48 @@ func TestRealResolver(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, r.Remote.Addr().Is4())
 }
+
+// slowDNS takes as long as a name server that is not on this host.
+type slowDNS struct{ *fakeDNS }
+
+func (d slowDNS) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	time.Sleep(5 * time.Millisecond)
+	return d.fakeDNS.LookupNetIP(ctx, network, host)
+}
+
+// What a lookup takes is counted once: with the message that waits for it, or
+// with the next one that ends after it.
+func TestLookupIsCounted(t *testing.T) {
+	n := newNames(t, only(addrA), nil)
+	n.Resolver = slowDNS{n.dns}
+	send := func() (int64, int64) {
+		r, err := n.Send(t.Context(), message)
+		require.NoError(t, err)
+		return r.Sent, r.Received
+	}
+	const question, answer = 40 + 12 + 4 + 11, 16 // cloud.test
+	firstSent, firstReceived := send()
+	sent, received := send()
+	require.EqualValues(t, question, firstSent-sent)
+	require.EqualValues(t, question+answer, firstReceived-received)
+
+	n.clock.advance(2 * time.Hour)
+	require.Eventually(t, func() bool {
+		s, r := send()
+		return s == firstSent && r == firstReceived
+	}, 2*time.Second, 20*time.Millisecond)
+	again, _ := send()
+	require.Equal(t, sent, again)
+
+	n.dns.set(func() { n.dns.err = errServerFailure })
+	n.net.set(addrA.String(), syscall.ECONNREFUSED)
+	r, err := n.Send(t.Context(), message)
+	require.Equal(t, socketapi.PhaseConnect, apiError(t, err).Phase)
+	require.EqualValues(t, 60, r.Sent)
+	require.EqualValues(t, 40, r.Received)
+	n.dns.set(func() { n.dns.records["ip4"], n.dns.err = nil, nil })
+	r, err = n.Send(t.Context(), message)
+	require.Equal(t, socketapi.PhaseResolve, apiError(t, err).Phase)
+	require.EqualValues(t, 2*question, r.Sent, "both families")
+	require.EqualValues(t, 2*question, r.Received)
+}

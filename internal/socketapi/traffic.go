@@ -29,6 +29,17 @@ const (
 	allOptions = optTimestamps | optSACK | optWindowScale
 )
 
+// timestampsByDefault tells whether this system's connections have timestamps
+// unless told otherwise.
+const timestampsByDefault = runtime.GOOS != "windows"
+
+func defaultOptions() tcpOptions {
+	if timestampsByDefault {
+		return allOptions
+	}
+	return allOptions &^ optTimestamps
+}
+
 // header is the size of the IP and TCP headers of a segment.
 func (o tcpOptions) header(f family) int64 {
 	if o&optTimestamps != 0 {
@@ -147,10 +158,7 @@ func (s tcpSample) closing(f family, abort bool) traffic {
 // formula is the traffic of an exchange where the system does not count it, if
 // no segment is lost and the other side acknowledges each one.
 func formula(f family, o outcome, abort bool) traffic {
-	options := allOptions
-	if runtime.GOOS == "windows" {
-		options &^= optTimestamps
-	}
+	options := defaultOptions()
 	h := options.header(f)
 	data := int64(o.written)
 	segments := (data + maxPacket - h - 1) / (maxPacket - h)
@@ -197,7 +205,7 @@ func connectTraffic(f family, s tcpSample, err error, took time.Duration) traffi
 			s.segsIn = 1
 		}
 		if !s.ok {
-			s.offered = allOptions
+			s.offered = defaultOptions()
 		}
 	}
 	if s.state == tcpEstablished {
