@@ -88,6 +88,7 @@ type testCase struct {
 // TestCases runs each folder of testcases: every metric that Telegraf wrote comes
 // out of the cloud, equal, none missing, none twice.
 func TestCases(t *testing.T) {
+	t.Parallel()
 	entries, err := os.ReadDir("testcases")
 	require.NoError(t, err)
 	for _, entry := range entries {

@@ -16,10 +16,10 @@ type Account struct {
 	// Lost are those that the cloud does not have, and Outside those of them that
 	// never came into our hands: Telegraf died with them.
 	Lost, Outside int
-	// Duplicates counts the further times that metrics were delivered, and
-	// Rewritten the messages whose metrics were in other messages before that were
-	// not the very same bytes.
-	Duplicates, Rewritten int
+	// Duplicates counts the further times that metrics were delivered. Repeated
+	// are the messages that were the very same bytes as one before, and Rewritten
+	// those with metrics that had been in another one.
+	Duplicates, Repeated, Rewritten int
 	// Late counts the metrics of which a later one was delivered first.
 	Late int
 	// Invented are metrics that were never sent, or that came out changed.
@@ -52,7 +52,7 @@ func Count(sent []lab.Metric, messages []lab.Message) (Account, error) {
 			continue
 		}
 		a.Messages++
-		rewritten := false
+		repeated, rewritten := false, false
 		for _, m := range message.Metrics {
 			n, known := numbers[m.Exact]
 			if !known {
@@ -61,8 +61,8 @@ func Count(sent []lab.Metric, messages []lab.Message) (Account, error) {
 			}
 			if times[n]++; times[n] > 1 {
 				a.Duplicates++
-				before := messages[first[n]]
-				rewritten = rewritten || before.Data != message.Data
+				same := messages[first[n]].Data == message.Data
+				repeated, rewritten = repeated || same, rewritten || !same
 				continue
 			}
 			first[n] = i
@@ -71,6 +71,9 @@ func Count(sent []lab.Metric, messages []lab.Message) (Account, error) {
 				a.Late++
 			}
 			highest = max(highest, n)
+		}
+		if repeated {
+			a.Repeated++
 		}
 		if rewritten {
 			a.Rewritten++

@@ -53,7 +53,7 @@ func TestCount(t *testing.T) {
 		},
 		{
 			"the same message again", []lab.Message{of("a", 1, 2, 3), of("a", 1, 2, 3), of("a", 1, 2, 3)},
-			loss.Account{Sent: 10, Delivered: 3, Lost: 7, Duplicates: 6, Messages: 3, Missing: "0 4-9"},
+			loss.Account{Sent: 10, Delivered: 3, Lost: 7, Duplicates: 6, Repeated: 2, Messages: 3, Missing: "0 4-9"},
 		},
 		{
 			"the same metrics in other messages", []lab.Message{of("a", 0, 1, 2), of("b", 2, 3), of("c", 4)},

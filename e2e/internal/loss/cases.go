@@ -38,7 +38,11 @@ func Cases() []Case {
 	for i := range 11 {
 		eleven = append(eleven, Kill(time.Duration(4+4*i)*s))
 	}
-	const window = "what fits into the pipe at once, 4 KiB"
+	// A metric has 60 bytes and more.
+	const (
+		pipe   = "what is in the pipe, 4 KiB, if Telegraf has written a whole batch into it"
+		inPipe = 4096 / 60
+	)
 	return []Case{
 		whole(Case{Name: "outage", Title: "outage, kill -9"}, slices.Concat(outage, []Step{Kill(25 * s)})...),
 		whole(Case{Name: "group", Title: "the same, SIGTERM to the whole group", Group: true},
@@ -46,17 +50,24 @@ func Cases() []Case {
 		whole(Case{Name: "group-down", Title: "the same, still down at the SIGTERM to the group", Group: true},
 			DownForGood(10*s), Kill(25*s)),
 		whole(Case{Name: "kills", Title: "outage, eleven times kill -9"}, slices.Concat(outage, eleven)...),
+		whole(Case{
+			Name: "kills-slow", Title: "no outage, answers after 1.5 s, eleven times kill -9", Answer: 1500 * time.Millisecond,
+		}, eleven...),
 		whole(Case{Name: "freeze", Title: "outage, SIGSTOP for 2 s and then kill -9"},
 			slices.Concat(outage, Freeze(25*s, 2*s))...),
 		whole(Case{
 			Name: "freeze-small", Title: "the same, Telegraf flushes 40 metrics at a time", Flush: 200 * time.Millisecond,
-			MayLose: window,
+			AtMost: inPipe, MayLose: pipe,
 		}, slices.Concat(outage, Freeze(25*s, 2*s))...),
 		whole(Case{Name: "full", Title: "outage, disk full for 10 s, kill -9 after it", Disk: 4 << 20},
 			slices.Concat(outage, DiskFull(15*s, 25*s), []Step{Kill(32 * s)})...),
 		whole(Case{
 			Name: "full-kill", Title: "outage, disk full for 10 s, kill -9 within it", Disk: 4 << 20,
-			MayLose: "what was read from the pipe and found no space",
+			AtMost: 2 * inPipe, MayLose: "what was read and found no space, and " + pipe,
+		}, slices.Concat(outage, DiskFull(15*s, 25*s), []Step{Kill(20 * s)})...),
+		whole(Case{
+			Name: "full-kill-small", Title: "the same, Telegraf flushes 40 metrics at a time", Disk: 4 << 20, Flush: 200 * time.Millisecond,
+			AtMost: 2 * inPipe, MayLose: "what was read and found no space, and " + pipe,
 		}, slices.Concat(outage, DiskFull(15*s, 25*s), []Step{Kill(20 * s)})...),
 		whole(Case{Name: "clock", Title: "outage, clock set back by an hour, kill -9", Shifted: true, StepTimesAt: 4000},
 			slices.Concat(outage, []Step{SetClock(20*s, -time.Hour), Kill(25 * s)})...),
@@ -66,20 +77,20 @@ func Cases() []Case {
 		}, slices.Concat(outage, []Step{KillTelegraf(25*s, 2*s)})...),
 		whole(Case{
 			Name: "memory", Title: "outage, kill -9, buffer in memory", Options: MemoryOptions,
-			MayLose: "a buffer in memory dies with the process",
+			AtMost: 10_000, MayLose: "a buffer in memory dies with the process",
 		}, slices.Concat(outage, []Step{Kill(25 * s)})...),
 		whole(Case{
 			Name: "shim-1", Title: "stock shim, batch of 1: outage, kill -9", Host: Shim, BatchSize: 1,
-			MayLose: "for comparison",
+			AtMost: 10_000, MayLose: "for comparison",
 		}, slices.Concat(outage, []Step{Kill(25 * s)})...),
 		whole(Case{
 			Name: "shim-1000", Title: "stock shim, batch of 1000: outage, kill -9", Host: Shim, BatchSize: 1000,
-			MayLose: "for comparison",
+			AtMost: 10_000, MayLose: "for comparison",
 		}, slices.Concat(outage, []Step{Kill(25 * s)})...),
 		// Not a multiple of the batch: a stop comes at any time.
 		with(9_700, Case{
 			Name: "shim-group", Title: "stock shim, batch of 1000: SIGTERM to the group only", Host: Shim, BatchSize: 1000, Group: true,
-			MayLose: "for comparison",
+			AtMost: 10_000, MayLose: "for comparison",
 		}),
 	}
 }

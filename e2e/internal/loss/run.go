@@ -68,7 +68,11 @@ type Case struct {
 	// Shifted takes the binary with the clock that can be set.
 	Shifted bool
 
-	// MayLose says that metrics may be lost here, and why.
+	// Answer is how long the cloud takes for each answer.
+	Answer time.Duration
+
+	// AtMost is how many metrics may be lost here, and MayLose which.
+	AtMost  int
 	MayLose string
 }
 
@@ -86,18 +90,18 @@ type Result struct {
 	Starts int
 	// Stop is how long Telegraf took from SIGTERM to its end.
 	Stop time.Duration
-	// Drain is how long it took after the last start until all was delivered, or
-	// nothing came any more.
+	// Drain is how long it took after the last start until the last message.
 	Drain time.Duration
 	// Errors are the different errors that the plugin logged, for a person.
 	Errors []string
 }
 
 const (
-	drainQuiet = 20 * time.Second // so long nothing has come, so that nothing will
-	drainLimit = 3 * time.Minute
-	stopLimit  = 60 * time.Second // Telegraf gives up on a plugin after 10 s
-	childLimit = 10 * time.Second
+	drainQuiet  = 20 * time.Second // so long nothing has come, so that nothing will
+	repeatQuiet = 4 * time.Second  // the same when all is there; it is longer than a flush
+	drainLimit  = 3 * time.Minute
+	stopLimit   = 60 * time.Second // Telegraf gives up on a plugin after 10 s
+	childLimit  = 10 * time.Second
 )
 
 const telegrafConf = `
@@ -214,14 +218,12 @@ func (r *run) run(ctx context.Context, self string) (result Result, err error) {
 		}
 	}
 
-	again := time.Now()
 	if err := r.start(); err != nil {
 		return result, err
 	}
 	if err := r.drain(ctx, &result); err != nil {
 		return result, err
 	}
-	result.Drain = time.Since(again)
 	if _, err := r.stop(false); err != nil {
 		return result, err
 	}
@@ -314,8 +316,12 @@ func (r *run) up(ctx context.Context) error {
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
+	args := []string{"--quiet"}
+	if r.c.Answer > 0 {
+		args = append(args, "--fail", "late-answer="+r.c.Answer.String())
+	}
 	var err error
-	if r.emulator, err = lab.StartEmulatorAt(ctx, r.programs.Hologram, address, r.file(cloudFile), io.Discard, "--quiet"); err != nil {
+	if r.emulator, err = lab.StartEmulatorAt(ctx, r.programs.Hologram, address, r.file(cloudFile), io.Discard, args...); err != nil {
 		return err
 	}
 	r.address = r.emulator.Address
@@ -378,23 +384,23 @@ func (r *run) waitSent(ctx context.Context) error {
 	}
 }
 
-// drain waits until everything is delivered, or nothing comes any more.
+// drain waits until everything is delivered and nothing is repeated any more, or
+// until nothing comes any more.
 func (r *run) drain(ctx context.Context, result *Result) error {
 	begin, last, seen := time.Now(), time.Now(), -1
 	for time.Since(begin) < drainLimit {
 		if err := r.count(ctx, result); err != nil {
 			return err
 		}
-		if result.Lost == 0 {
+		if result.Messages != seen {
+			seen, last = result.Messages, time.Now()
+			result.Drain = last.Sub(begin)
+		}
+		quiet := time.Since(last)
+		if quiet > drainQuiet || quiet > repeatQuiet && result.Lost == 0 {
 			return nil
 		}
-		if result.Delivered != seen {
-			seen, last = result.Delivered, time.Now()
-		}
-		if time.Since(last) > drainQuiet {
-			return nil
-		}
-		if err := r.wait(ctx, 500*time.Millisecond); err != nil {
+		if err := r.wait(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ type Row struct {
 // OK tells that the case ran, that nothing was invented, and that nothing was
 // lost that must not be.
 func (r Row) OK() bool {
-	return r.Err == nil && r.Result.Invented == 0 && (r.Result.Lost == 0 || r.Case.MayLose != "")
+	return r.Err == nil && r.Result.Invented == 0 && r.Result.Lost-r.Result.Outside <= r.Case.AtMost
 }
 
 // Table writes the rows for a person, and below them what there is to say about
@@ -38,20 +38,26 @@ func Table(w io.Writer, rows []Row) {
 	fmt.Fprint(w, `
 twice: deliveries of what had been delivered before. late: delivered after a metric that was sent later.
 starts: of the plugin, the one after Telegraf's own restart among them. stop: from SIGTERM to Telegraf's end.
-drained: from Telegraf's restart until all was there, or until nothing had come for a while.
+drained: from Telegraf's restart to the last message.
 `)
 	for _, r := range rows {
 		v := r.Result
-		switch {
-		case r.Err != nil || v.Lost == 0:
+		if r.Err != nil {
 			continue
-		case r.Case.MayLose == "":
-			fmt.Fprintf(w, "%s: lost are %s, and NOTHING may be lost\n", r.Case.Name, v.Missing)
+		}
+		if v.Duplicates > 0 {
+			fmt.Fprintf(w, "%s: %d messages came twice, byte for byte; %d hold metrics that had come in another, since Telegraf wrote a batch again\n",
+				r.Case.Name, v.Repeated, v.Rewritten)
+		}
+		switch {
+		case v.Lost == 0:
 		case r.Case.Tap:
-			fmt.Fprintf(w, "%s: of the %d lost, %d never came into the pipe, and %d did; may be lost: %s\n", r.Case.Name, v.Lost, v.Outside,
+			fmt.Fprintf(w, "%s: of the %d lost, %d never came into our pipe, and %d did; may be lost: %s\n", r.Case.Name, v.Lost, v.Outside,
 				v.Lost-v.Outside, r.Case.MayLose)
+		case r.Case.AtMost == 0:
+			fmt.Fprintf(w, "%s: lost are %s, and NOTHING may be lost\n", r.Case.Name, v.Missing)
 		default:
-			fmt.Fprintf(w, "%s: lost are %s; may be lost: %s\n", r.Case.Name, v.Missing, r.Case.MayLose)
+			fmt.Fprintf(w, "%s: lost are %s; may be lost: up to %d, %s\n", r.Case.Name, v.Missing, r.Case.AtMost, r.Case.MayLose)
 		}
 	}
 }
