@@ -74,12 +74,12 @@ func TestAnswers(t *testing.T) {
 			for _, chunk := range []int{1 << 20, 1} {
 				synctest.Test(t, func(t *testing.T) {
 					d, f := pair(t, Options{}, nil)
-					f.answer = func(string) string {
+					f.answers(func(string) string {
 						for i := 0; i < len(c.answer); i += chunk {
 							f.say(c.answer[i:min(i+chunk, len(c.answer))])
 						}
 						return ""
-					}
+					})
 					if c.cmd == "AT" { // which the fake answers by itself
 						c.cmd = "ATE0"
 					}
@@ -132,13 +132,13 @@ func TestURCsWithoutCommand(t *testing.T) {
 func TestURCsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, f := pair(t, Options{URCs: 500}, nil)
-		f.answer = func(string) string {
+		f.answers(func(string) string {
 			var b strings.Builder
 			for i := range 250 {
 				fmt.Fprintf(&b, "\r\n+CMTI: \"SM\",%d\r\n\r\n+CMT: ,%d\r\n%04X\r\n", i, i, i)
 			}
 			return b.String() + lines("OK")
-		}
+		})
 		_, err := d.Command(t.Context(), "AT+CNMI=2,1,0,0,0")
 		require.NoError(t, err)
 		for i, u := range urcs(t, d, 500) {
@@ -308,13 +308,13 @@ func TestTimeouts(t *testing.T) {
 		_, err := d.Command(t.Context(), "AT")
 		require.NoError(t, err)
 
-		f.answer = func(string) string {
+		f.answers(func(string) string {
 			for i := range 10 {
 				time.Sleep(8 * time.Second)
 				f.say(lines(fmt.Sprintf("+CMGL: %d,0,,24", i), pdu))
 			}
 			return lines("OK")
-		}
+		})
 		got, err := d.Command(t.Context(), "AT+CMGL=4")
 		require.NoError(t, err)
 		require.Len(t, got, 20)
@@ -324,13 +324,13 @@ func TestTimeouts(t *testing.T) {
 		require.Len(t, got, 4, "what has come")
 		time.Sleep(2 * time.Minute)
 
-		f.answer = func(string) string {
+		f.answers(func(string) string {
 			for range 20 {
 				time.Sleep(time.Second)
 				f.say(lines("^RSSI:12"))
 			}
 			return lines("OK")
-		}
+		})
 		start := time.Now()
 		_, err = d.Command(t.Context(), "AT+CMGD=1", Timeout(12*time.Second))
 		require.ErrorIs(t, err, ErrTimeout)
@@ -342,15 +342,15 @@ func TestTimeouts(t *testing.T) {
 func TestAnswerTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, f := pair(t, Options{MaxAnswer: 1000}, nil)
-		f.answer = func(string) string {
+		f.answers(func(string) string {
 			for i := range 100 {
 				f.say(lines(fmt.Sprintf("+CMGL: %d,0,,24", i), pdu))
 			}
 			return lines("OK")
-		}
+		})
 		_, err := d.Command(t.Context(), "AT+CMGL=4")
 		require.ErrorIs(t, err, ErrTooLong)
-		f.answer = always(lines("+CSQ: 20,99", "OK"))
+		f.answers(always(lines("+CSQ: 20,99", "OK")))
 		got, err := d.Command(t.Context(), "AT+CSQ")
 		require.NoError(t, err)
 		require.Equal(t, []string{"+CSQ: 20,99"}, got)
@@ -363,13 +363,13 @@ func TestOneInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var inFlight, most int
 		d, f := pair(t, Options{}, nil)
-		f.answer = func(line string) string {
+		f.answers(func(line string) string {
 			inFlight++
 			most = max(most, inFlight)
 			time.Sleep(time.Second)
 			inFlight--
 			return lines("+X: "+strings.TrimPrefix(line, "AT+X="), "OK")
-		}
+		})
 		var all sync.WaitGroup
 		for i := range 20 {
 			all.Go(func() {
@@ -422,10 +422,10 @@ func TestClose(t *testing.T) {
 	t.Run("the port fails", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d, f := pair(t, Options{}, nil)
-			f.answer = func(string) string {
+			f.answers(func(string) string {
 				_ = f.conn.Close()
 				return ""
-			}
+			})
 			_, err := d.Command(t.Context(), "ATZ")
 			require.ErrorIs(t, err, ErrClosed)
 			require.ErrorIs(t, err, io.EOF)

@@ -46,7 +46,7 @@ func (f *fake) end() {
 func pair(t *testing.T, opts Options, answer func(string) string) (*Driver, *fake) {
 	t.Helper()
 	near, f := newFake(t)
-	f.answer = answer
+	f.answers(answer)
 	d := New(near, opts)
 	t.Cleanup(func() {
 		require.NoError(t, d.Close())
@@ -93,11 +93,19 @@ func (f *fake) handle(line string) {
 	default:
 		f.mu.Lock()
 		f.seen = append(f.seen, line)
+		answer := f.answer
 		f.mu.Unlock()
-		if f.answer != nil {
-			f.say(f.answer(line))
+		if answer != nil {
+			f.say(answer(line))
 		}
 	}
+}
+
+// answers changes how commands are answered.
+func (f *fake) answers(how func(line string) string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answer = how
 }
 
 func (f *fake) say(text string) { _, _ = io.WriteString(f.conn, text) }

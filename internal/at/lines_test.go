@@ -82,14 +82,14 @@ func FuzzDriver(f *testing.F) {
 		synctest.Test(t, func(t *testing.T) {
 			near, far := newFake(t)
 			first := true
-			far.answer = func(line string) string {
+			far.answers(func(line string) string {
 				if line == "AT+CSQ" && !first {
 					return lines("+CSQ: 20,99", "OK")
 				}
 				first = false
 				_, _ = io.Copy(far.conn, bytes.NewReader(answer))
 				return ""
-			}
+			})
 			d := New(near, Options{URCs: 4})
 			_, _ = d.Command(t.Context(), cmd)
 			first = false

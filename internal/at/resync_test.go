@@ -45,6 +45,7 @@ func slow(f *fake, delay func(line string) time.Duration, answer func(string) st
 	}()
 	f.all = func(line string) { jobs <- job{delay(line), answer(line)} }
 	return func() {
+		f.end() // which ends all
 		close(jobs)
 		<-done
 	}
@@ -98,15 +99,15 @@ func TestLateAnswer(t *testing.T) {
 func TestCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, f := pair(t, Options{}, nil)
-		f.answer = func(string) string {
+		f.answers(func(string) string {
 			time.Sleep(time.Second)
 			return lines("+CSQ: 1,1", "OK")
-		}
+		})
 		ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
 		defer cancel()
 		_, err := d.Command(ctx, "AT+CSQ")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		f.answer = always(lines("+CSQ: 2,2", "OK"))
+		f.answers(always(lines("+CSQ: 2,2", "OK")))
 		got, err := d.Command(t.Context(), "AT+CSQ")
 		require.NoError(t, err)
 		require.Equal(t, []string{"+CSQ: 2,2"}, got)
@@ -247,7 +248,6 @@ func TestNoAnswerOfAnother(t *testing.T) {
 			}
 			_ = d.Close()
 			stop()
-			f.end()
 		})
 		if wrong != "" {
 			rt.Fatal(wrong)
