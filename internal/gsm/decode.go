@@ -423,19 +423,19 @@ func (d *decoder) finish(first byte, c coding) error {
 // userData reads TP-UDL and TP-UD (3GPP TS 23.040 9.2.3.24) and writes as much
 // of it as fits together, without a header that does not.
 func (d *decoder) userData(first byte, c coding) error {
-	start := d.off
 	n, err := d.octet("TP-UDL")
 	if err != nil {
 		d.noUserData()
 		return err
 	}
+	start := d.off
 	count := int(n) // septets or octets
 	octets := count
 	if c.encoding == GSM7 {
 		octets = (count*7 + 7) / 8
 	}
 	if rest := len(d.b) - d.off; octets > rest {
-		err = &DecodeError{Field: "TP-UD", Offset: d.off, Err: ErrTruncated}
+		err = d.fail("TP-UD", ErrTruncated)
 		octets, count = rest, rest
 		if c.encoding == GSM7 {
 			count = rest * 8 / 7
@@ -447,7 +447,9 @@ func (d *decoder) userData(first byte, c coding) error {
 	if c.encoding == GSM7 {
 		if spare := octets*8 - count*7; spare > 0 && ud[octets-1]>>(8-spare) != 0 {
 			ud[octets-1] &= 1<<(8-spare) - 1
-			d.m.Repaired |= RepairedBits
+			if err == nil {
+				d.m.Repaired |= RepairedBits
+			}
 		}
 	}
 	header := 0
@@ -463,6 +465,9 @@ func (d *decoder) userData(first byte, c coding) error {
 			return err
 		}
 		header = 1 + int(ud[0])
+		if c.encoding == GSM7 && int(n) <= (header*8+6)/7 {
+			err = nil // all that may be missing are the fill bits behind the header
+		}
 	}
 	if c.encoding == UCS2 && (len(ud)-header)%2 != 0 {
 		d.m.Repaired |= RepairedLength

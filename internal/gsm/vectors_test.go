@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -161,4 +162,13 @@ func TestVectorGroups(t *testing.T) {
 	require.Zero(t, a.Waiting())
 	require.Len(t, want, 9)
 	require.Equal(t, want, got)
+}
+
+// indications writes the indications of a message as the cases do.
+func indications(m *gsm.Message) []string {
+	var all []string
+	for _, i := range m.Indications {
+		all = append(all, fmt.Sprintf("%v active=%t count=%d store=%t", i.Waiting, i.Active, i.Count, i.Store))
+	}
+	return all
 }

@@ -274,9 +274,7 @@ func UserData(septets bool, elements, body []byte) []byte {
 	}
 	fill := (7 - len(ud)*8%7) % 7
 	count := (len(ud)*8+fill)/7 + len(body)
-	if len(body) > 0 {
-		ud = append(ud, gsm7.Pack(body, fill)...)
-	}
+	ud = append(ud, gsm7.Pack(body, fill)...)
 	return append([]byte{byte(count)}, ud...)
 }
 

@@ -166,11 +166,12 @@ func (e *Encoder) Append(septets []byte, c rune) ([]byte, bool) {
 // characters; without that it returns none.
 func (e *Encoder) Encode(text string) ([]byte, bool) {
 	septets := make([]byte, 0, len(text))
-	ok := true
 	for _, c := range text {
-		if septets, ok = e.Append(septets, c); !ok {
+		longer, ok := e.Append(septets, c)
+		if !ok {
 			return nil, false
 		}
+		septets = longer
 	}
 	return septets, true
 }
