@@ -3,7 +3,6 @@ package gsm
 import (
 	"hash/fnv"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -29,8 +28,9 @@ type Joined struct {
 	// Locations may still be read: after a restart a part that was not
 	// deleted in time would otherwise begin a message anew.
 	IDs []ID
-	// Locations are where the modem keeps the parts, copies included. They can
-	// be deleted as soon as the message is in safety, and not before.
+	// Locations are where the modem keeps the parts, copies included, in the
+	// order of the parts. They can be deleted as soon as the message is in
+	// safety, and not before.
 	Locations []Location
 	// Repeated tells that this is no message, but another copy of a part of
 	// one that was given out before. Its Locations can be deleted.
@@ -334,12 +334,6 @@ func (a *Assembler) give(s *set, now time.Time) *Joined {
 	for ; next <= s.key.parts; next++ {
 		j.Missing = append(j.Missing, next)
 	}
-	slices.SortFunc(j.Locations, func(x, y Location) int {
-		if x.Storage != y.Storage {
-			return strings.Compare(x.Storage, y.Storage)
-		}
-		return x.Index - y.Index
-	})
 	first.Text, first.Data = all.result()
 	first.body = segment{}
 	h.Sum(first.ID[:0])

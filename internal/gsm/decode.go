@@ -361,8 +361,8 @@ func (d *decoder) time(field string, t *Timestamp) error {
 	}
 	var stamp [7]byte
 	copy(stamp[:], b)
-	// Half a quarter digit that is none, as 0xA0 for 10 quarters, has been
-	// seen and still means a number; a zone that is nowhere does not.
+	// A zone of 0xA0 has been seen: 10 quarters, with a digit that is none.
+	// That still means something; a zone that is nowhere on Earth does not.
 	zone := int(b[6]&0x07)*10 + int(b[6]>>4)
 	if b[6]&0x08 != 0 {
 		zone = -zone

@@ -20,5 +20,5 @@ func ExampleAssembler() {
 			fmt.Println(j.Message.Text, j.Parts, j.Locations)
 		}
 	}
-	// Output: Hello, world! 2 [{SM 4} {SM 7}]
+	// Output: Hello, world! 2 [{SM 7} {SM 4}]
 }

@@ -248,10 +248,15 @@ type Message struct {
 	body segment
 }
 
-// String describes the message without its text and numbers.
-func (m *Message) String() string {
+// String describes the message without its text and numbers. Its receiver is no
+// pointer so that a copy does not print them either.
+func (m Message) String() string {
 	s := m.Kind.String() + " " + m.Encoding.String()
-	if c := m.Concat; c != nil {
+	switch c := m.Concat; {
+	case c == nil:
+	case c.Sequence == 0:
+		s += " of " + strconv.Itoa(c.Parts) + " parts"
+	default:
 		s += " part " + strconv.Itoa(c.Sequence) + " of " + strconv.Itoa(c.Parts)
 	}
 	if m.Repaired != 0 {
@@ -264,7 +269,7 @@ func (m *Message) String() string {
 }
 
 // GoString describes the message without its text and numbers.
-func (m *Message) GoString() string { return m.String() }
+func (m Message) GoString() string { return m.String() }
 
 // segment is the user data of one part before it becomes text, which it may only
 // with that of its neighbours: a character may be cut between two.
