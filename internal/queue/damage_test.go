@@ -216,6 +216,7 @@ func TestInspect(t *testing.T) {
 // TestDiskModelDamage drives a queue with random calls, restarts and damage, and wants that nothing comes that was not
 // appended, that what comes is in order, that nothing is lost but what the damage hit, and that all is accounted for.
 func TestDiskModelDamage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	runs := 0
 	rapid.Check(t, func(t *rapid.T) {

@@ -31,8 +31,8 @@ const (
 )
 
 // Disk is a queue in files. What was appended survives the end of the process, however it ends, and cuts of the power;
-// what was acknowledged may come again after a cut of the power, if it was acknowledged in the second before. Damaged
-// files cost the records that are damaged and no others.
+// what was acknowledged may come again after a cut of the power, if that was a moment before. Damaged files cost the
+// records that are damaged and no others.
 //
 // It is safe for concurrent use by one writer and one reader, and by any number that ask for Len, Bytes and Stats. The
 // reader does not wait while Append waits for its records to be on the disk.
@@ -272,7 +272,7 @@ func (d *Disk) admit(records [][]byte) (kept [][]byte, err error) {
 			total += size
 		}
 	}
-	for total > room {
+	for len(kept) > 0 && total > room {
 		total -= frameSize(kept[0])
 		kept = kept[1:]
 	}
@@ -815,7 +815,7 @@ func (d *Disk) closeFiles() error {
 	if d.cursor != nil {
 		err = d.cursor.Close()
 	}
-	return errors.Join(err, d.lock.Close())
+	return errors.Join(err, unlock(d.lock))
 }
 
 // noRoom tells whether a disk is full, or this user's share of it.
