@@ -145,6 +145,7 @@ func (b *books) countDrops(s queue.Stats) {
 		DroppedFull: int64(s.DroppedFull - old.DroppedFull),
 		DroppedAge:  int64(s.DroppedAge - old.DroppedAge),
 		Damaged:     int64(s.Damaged - old.Damaged),
+		Lost:        int64(s.Lost - old.Lost),
 	}
 	if c != (ledger.Counters{}) {
 		b.add(c)

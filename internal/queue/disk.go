@@ -783,6 +783,38 @@ func (d *Disk) Bytes() int64 {
 	return d.bytes
 }
 
+// Oldest is about when the record was taken in that has been in the queue for longest, the zero time if there is none
+// or its time is not known.
+func (d *Disk) Oldest() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var oldest int64
+	note := func(at int64) {
+		if at >= plausible && (oldest == 0 || at < oldest) {
+			oldest = at
+		}
+	}
+	for _, r := range d.flight {
+		note(r.ends[0].at)
+	}
+	for _, seg := range d.segments {
+		if seg.waiting == 0 {
+			continue
+		}
+		// Behind records that were taken the time of the last of them is the closest that is known without reading.
+		at := seg.oldest
+		if gaps := seg.gaps(); len(gaps) > 0 {
+			at = max(at, gaps[0].at)
+		}
+		note(at)
+		break
+	}
+	if oldest == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, oldest)
+}
+
 // Stats returns the counters.
 func (d *Disk) Stats() Stats {
 	d.mu.Lock()

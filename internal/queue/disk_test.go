@@ -655,3 +655,29 @@ func TestDiskModel(t *testing.T) {
 		}
 	})
 }
+
+func TestDiskOldest(t *testing.T) {
+	dir := t.TempDir()
+	d, err := OpenDisk(dir, Limits{Bytes: 1 << 20})
+	require.NoError(t, err)
+	require.Zero(t, d.Oldest())
+	first := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 5 {
+		require.NoError(t, d.Append(records(10*i, 10), first.Add(time.Duration(i)*time.Hour)))
+	}
+	require.True(t, first.Equal(d.Oldest()))
+	_, err = d.Next(25, OldestFirst)
+	require.NoError(t, err)
+	require.True(t, first.Equal(d.Oldest()), "what is in flight counts")
+	require.NoError(t, d.Ack(25))
+	require.True(t, first.Add(2*time.Hour).Equal(d.Oldest()))
+	require.NoError(t, d.Close())
+	d, err = OpenDisk(dir, Limits{Bytes: 1 << 20})
+	require.NoError(t, err)
+	require.True(t, first.Add(2*time.Hour).Equal(d.Oldest()))
+	_, err = d.Next(25, OldestFirst)
+	require.NoError(t, err)
+	require.NoError(t, d.Ack(25))
+	require.Zero(t, d.Oldest())
+	require.NoError(t, NewSpill(d, Limits{Bytes: 1 << 20}).Close())
+}
