@@ -24,7 +24,7 @@ BENCHTIME   ?= 1s
 DEMO_SECONDS ?= 30
 
 # The modules that are ours, besides the root.
-MODULES      = . e2e
+MODULES      = . e2e e2e/net
 
 # The race detector needs a C compiler; without one Go says that cgo is off.
 RACE        := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
@@ -56,6 +56,7 @@ test-unit: ## run the tests of the module, with the race detector where there is
 .PHONY: test-e2e
 test-e2e: ## run the tests with the real Telegraf (the first time builds it: 80 MB of modules)
 	cd e2e && $(GO) test -count=1 -timeout 10m ./...
+	cd e2e/net && $(GO) test -count=1 -timeout 5m ./...
 
 .PHONY: check
 check: check-format check-tidy check-vet check-lint check-generate check-vuln ## format, modules, vet, linters, generated files, vulnerabilities
@@ -108,6 +109,16 @@ bench: ## run the benchmarks, with bytes per metric
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (60s)
 	@GO="$(GO)" sh tools/fuzz.sh $(FUZZTIME)
+
+TORTURE     ?= 60
+
+.PHONY: torture
+torture: ## kill, damage and fill the queue on disk, TORTURE (60) times in each case, with a table (3 minutes; root)
+	QUEUE_TORTURE=$(TORTURE) $(GO) test -count=1 -timeout 30m -v -run 'TestTorture|TestMillion|TestWriteAmplification' ./internal/queue
+
+.PHONY: loss
+loss: ## the loss tests with the real Telegraf, and the stock shim beside it, with a table (7 minutes; root)
+	cd e2e && $(GO) run ./cmd/loss
 
 .PHONY: outage
 outage: ## simulate an outage of 24 h with 1,000,000 metrics, in three ways (10 minutes, 500 MB of disk)
