@@ -22,6 +22,7 @@ COMPILES     = darwin/arm64 darwin/amd64 windows/amd64
 FUZZTIME    ?= 60s
 BENCHTIME   ?= 1s
 DEMO_SECONDS ?= 30
+TORTURE     ?= 60
 
 # The modules that are ours, besides the root.
 MODULES      = . e2e e2e/net
@@ -109,8 +110,6 @@ bench: ## run the benchmarks, with bytes per metric
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (60s)
 	@GO="$(GO)" sh tools/fuzz.sh $(FUZZTIME)
-
-TORTURE     ?= 60
 
 .PHONY: torture
 torture: ## kill, damage and fill the queue on disk, TORTURE (60) times in each case, with a table (3 minutes; root)

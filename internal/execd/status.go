@@ -187,7 +187,7 @@ func (s *status) text() string {
 
 func (s *status) bufferText(line func(label, format string, args ...any)) {
 	if u := s.Buffer; u != nil {
-		line("buffer", "%s, %s bytes, %d %% of %v, in %s", plural(u.Metrics, "metric"), grouped(u.Bytes),
+		line("buffer", "%s, in files of %s bytes, %d %% of %v, in %s", plural(u.Metrics, "metric"), grouped(u.Bytes),
 			ledger.Budget{Limit: u.Limit}.Percent(u.Bytes), Size(u.Limit), u.Directory)
 		if !u.Oldest.IsZero() {
 			line("oldest", "taken in %s", s.since(u.Oldest))

@@ -55,7 +55,7 @@ func TestStatusText(t *testing.T) {
 	require.NoError(t, err)
 	s.Buffer = &bufferStatus{"/var/lib/x", 1200, 230_000, 64 << 20, statusNow.Add(-90 * time.Second), 1, 2}
 	require.Equal(t, `outputs.recorder, configured in some.conf
-  buffer         1200 metrics, 230,000 bytes, 0 % of 64MiB, in /var/lib/x
+  buffer         1200 metrics, in files of 230,000 bytes, 0 % of 64MiB, in /var/lib/x
   oldest         taken in 2026-03-04T05:04:37Z (1m30s ago)
   damage         1 place, 2 files set aside (*.bad)
   dead letters   1,234 bytes in dead_letter.lp
@@ -96,7 +96,7 @@ func TestStatusText(t *testing.T) {
 func TestStatusOfAFreshDirectory(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, statusConfig(t, t.TempDir()).Status(&out, false))
-	for _, want := range []string{"0 metrics, 0 bytes", "last delivery  none yet", "link           works"} {
+	for _, want := range []string{"0 metrics, in files of 0 bytes", "last delivery  none yet", "link           works"} {
 		require.Contains(t, out.String(), want)
 	}
 	require.NotContains(t, out.String(), "cost")
@@ -204,7 +204,7 @@ func TestStatusOfADamagedLedger(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ledger"), []byte("no ledger"), 0o600))
 	var out bytes.Buffer
 	require.ErrorContains(t, statusConfig(t, dir).Status(&out, false), "cannot read the ledger")
-	require.Contains(t, out.String(), "0 metrics, 0 bytes")
+	require.Contains(t, out.String(), "0 metrics, in files of 0 bytes")
 	require.NotContains(t, out.String(), "link")
 
 	out.Reset()
