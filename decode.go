@@ -8,32 +8,32 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
-	"github.com/influxdata/telegraf/plugins/serializers/influx"
+	"github.com/influxdata/telegraf"
 
 	"telegraf-hologram/internal/event"
+	"telegraf-hologram/internal/metric"
 )
 
 // maxLine bounds a line of decode's input: a payload of the largest size within
 // an event within an item of the data log.
 const maxLine = 16 << 20
 
-// decode writes the metrics of every line on stdin as line protocol.
+// decode writes the metrics of every line on stdin as line protocol, their fields
+// in ascending order.
 func decode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("telegraf-hologram decode", flag.ContinueOnError)
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
 	}
-	serializer := &influx.Serializer{UintSupport: true, SortFields: true}
-	if err := serializer.Init(); err != nil {
-		return fail(stderr, err)
-	}
-	in := bufio.NewReaderSize(stdin, 64<<10)
+	lines := bufio.NewReaderSize(stdin, 64<<10)
 	out := bufio.NewWriter(stdout)
 	code := exitDone
+	var text []byte
 	for line := 1; ; line++ {
-		text, readErr := readLine(in)
+		in, readErr := readLine(lines)
 		problem := func(err error) {
 			fmt.Fprintf(stderr, "telegraf-hologram: line %d: %v\n", line, err)
 			code = exitFailed
@@ -43,19 +43,21 @@ func decode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		case errors.Is(readErr, errLongLine):
 			problem(readErr)
 			readErr = nil
-		case strings.TrimSpace(text) != "":
+		case strings.TrimSpace(in) != "":
 			var err error
-			if e, err = event.Decode(text); err != nil {
+			if e, err = event.Decode(in); err != nil {
 				problem(err)
 			}
 		}
 		for _, m := range e.Metrics {
-			b, err := serializer.Serialize(m)
-			if err != nil {
+			// The list is the metric's, and the metric is ours.
+			slices.SortFunc(m.FieldList(), func(a, b *telegraf.Field) int { return strings.Compare(a.Key, b.Key) })
+			var err error
+			if text, err = metric.AppendLine(text[:0], m); err != nil {
 				problem(err)
 				continue
 			}
-			if _, err := out.Write(b); err != nil {
+			if _, err := out.Write(append(text, '\n')); err != nil {
 				return fail(stderr, err)
 			}
 		}
