@@ -161,10 +161,8 @@ func TestStatusJSON(t *testing.T) {
 	cfg.Options.PricePerMB, cfg.Options.DataBudget = 2, 1_000_000
 	s, err := cfg.status(statusNow)
 	require.NoError(t, err)
-	b, err := json.Marshal(s)
-	require.NoError(t, err)
 	var got map[string]any
-	require.NoError(t, json.Unmarshal(b, &got))
+	require.NoError(t, json.Unmarshal(s.json(), &got))
 	require.Equal(t, "outputs.recorder", got["plugin"])
 	require.Equal(t, "2026-03-04T05:06:07Z", got["time"])
 	require.Equal(t, map[string]any{"works": false, "failures": 1.0, "error": "dial tcp: no route to host",
@@ -181,6 +179,25 @@ func TestStatusJSON(t *testing.T) {
 	require.NoError(t, cfg.Status(&out, true))
 	require.True(t, json.Valid(out.Bytes()))
 	require.True(t, strings.HasSuffix(out.String(), "}\n"))
+}
+
+// Programs read the JSON. testdata has one with all that can be there, and one of which nothing could be read.
+func TestStatusJSONText(t *testing.T) {
+	dir := t.TempDir()
+	count(t, dir)
+	cfg := statusConfig(t, dir)
+	cfg.Options.PricePerMB, cfg.Options.DataBudget, cfg.Options.DataBudgetAction = 0.4, 1_000_000, BudgetSlow
+	s, err := cfg.status(statusNow)
+	require.NoError(t, err)
+	s.Buffer = &bufferStatus{"/var/lib/x", 1200, 230_000, 64 << 20, statusNow.Add(-90 * time.Second), 1, 2}
+	s.Days, s.Months = s.Days[:1], s.Months[1:2]
+	same := func(name string, s *status) {
+		want, err := os.ReadFile(filepath.Join("testdata", name))
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(s.json())+"\n")
+	}
+	same("status.json", s)
+	same("status_unreadable.json", &status{Plugin: "outputs.recorder", Source: "a <b> & c", Time: statusNow})
 }
 
 func TestStatusWithoutAnythingToShow(t *testing.T) {

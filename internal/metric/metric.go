@@ -1,8 +1,8 @@
 // Package metric has Telegraf's metrics and writes them as line protocol.
 //
 // It does what Telegraf's own packages metric and serializers/influx do, and its
-// tests hold it to them. Those two link encoding/gob and log, a tenth of what
-// the binary for devices may have.
+// tests hold it to them. Those two link encoding/gob and log: 100 kB of the 4 MB
+// that the binary for devices may have.
 package metric
 
 import (

@@ -8,10 +8,10 @@ import (
 // CachedAddress is an address that a client has looked up, in a form that can
 // be stored.
 type CachedAddress struct {
-	Host     string     `json:"host"`
-	Family   int        `json:"family"` // 4 or 6
-	Address  netip.Addr `json:"address"`
-	LookedUp time.Time  `json:"looked_up"`
+	Host     string
+	Family   int // 4 or 6
+	Address  netip.Addr
+	LookedUp time.Time
 }
 
 // Addresses returns what the client knows of the addresses of its host and may

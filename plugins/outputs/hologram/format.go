@@ -91,8 +91,7 @@ func (l *lines) encode(from, to int, _ payload.Sequence) (string, error) {
 func appendJSON(dst []byte, m telegraf.Metric) ([]byte, error) {
 	w := jsonwrite.NewWriter(dst)
 	w.BeginObject()
-	w.Name("fields")
-	w.BeginObject()
+	w.Name("fields").BeginObject()
 	fields := slices.Clone(m.FieldList())
 	slices.SortFunc(fields, func(a, b *telegraf.Field) int { return strings.Compare(a.Key, b.Key) })
 	some := false
@@ -101,8 +100,7 @@ func appendJSON(dst []byte, m telegraf.Metric) ([]byte, error) {
 		if v, ok := f.Value.(float64); ok && (math.IsNaN(v) || math.IsInf(v, 0)) {
 			continue
 		}
-		w.Name(f.Key)
-		if !w.Value(f.Value) {
+		if !w.Name(f.Key).Value(f.Value) {
 			return dst, fmt.Errorf("the field %q has a value of the type %T, which no field can have", f.Key, f.Value)
 		}
 		some = true
@@ -111,17 +109,13 @@ func appendJSON(dst []byte, m telegraf.Metric) ([]byte, error) {
 		return dst, errors.New("has no fields that JSON can carry")
 	}
 	w.EndObject()
-	w.Name("name")
-	w.String(m.Name())
-	w.Name("tags")
-	w.BeginObject()
+	w.Name("name").String(m.Name())
+	w.Name("tags").BeginObject()
 	for _, t := range m.TagList() {
-		w.Name(t.Key)
-		w.String(t.Value)
+		w.Name(t.Key).String(t.Value)
 	}
 	w.EndObject()
-	w.Name("timestamp")
-	w.Int(m.Time().UnixNano())
+	w.Name("timestamp").Int(m.Time().UnixNano())
 	w.EndObject()
 	return w.Bytes(), nil
 }
