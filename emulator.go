@@ -14,7 +14,11 @@ import (
 	"telegraf-hologram/internal/event"
 )
 
-const emulateUsage = "  telegraf-hologram emulator [options]     the Hologram cloud on this machine\n"
+// farUsage are the commands for the far side and for trials, which a device has
+// no use for: a build with -tags edge does without them.
+const farUsage = `  telegraf-hologram decode                 payloads, messages and events on stdin to line protocol
+  telegraf-hologram emulator [options]     the Hologram cloud on this machine
+`
 
 // emulate runs the emulator until it is interrupted.
 func emulate(args []string, stdout, stderr io.Writer) int {

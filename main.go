@@ -22,9 +22,7 @@ import (
 	"time"
 
 	"github.com/influxdata/telegraf"
-	"github.com/influxdata/telegraf/plugins/serializers/influx"
 
-	"telegraf-hologram/internal/event"
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/plugins/outputs/hologram"
 )
@@ -51,8 +49,7 @@ Usage:
   telegraf-hologram status --config FILE   what waits in the buffer, how the link is, what it has cost
   telegraf-hologram sample-config [PLUGIN] print the sample configuration
   telegraf-hologram encode [options]       line protocol on stdin to Socket API messages, one a line
-  telegraf-hologram decode                 payloads, messages and events on stdin to line protocol
-` + emulateUsage + `  telegraf-hologram version                print the version
+` + farUsage + `  telegraf-hologram version                print the version
 
 "telegraf-hologram COMMAND --help" lists the options of a command.
 `
@@ -304,87 +301,4 @@ func encode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return fail(stderr, err)
 	}
 	return code
-}
-
-// maxLine bounds a line of decode's input: a payload of the largest size within
-// an event within an item of the data log.
-const maxLine = 16 << 20
-
-// decode writes the metrics of every line on stdin as line protocol.
-func decode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet("telegraf-hologram decode", flag.ContinueOnError)
-	if code, ok := parse(fs, args, stdout, stderr); !ok {
-		return code
-	}
-	serializer := &influx.Serializer{UintSupport: true, SortFields: true}
-	if err := serializer.Init(); err != nil {
-		return fail(stderr, err)
-	}
-	in := bufio.NewReaderSize(stdin, 64<<10)
-	out := bufio.NewWriter(stdout)
-	code := exitDone
-	for line := 1; ; line++ {
-		text, readErr := readLine(in)
-		problem := func(err error) {
-			fmt.Fprintf(stderr, "telegraf-hologram: line %d: %v\n", line, err)
-			code = exitFailed
-		}
-		var e event.Event
-		switch {
-		case errors.Is(readErr, errLongLine):
-			problem(readErr)
-			readErr = nil
-		case strings.TrimSpace(text) != "":
-			var err error
-			if e, err = event.Decode(text); err != nil {
-				problem(err)
-			}
-		}
-		for _, m := range e.Metrics {
-			b, err := serializer.Serialize(m)
-			if err != nil {
-				problem(err)
-				continue
-			}
-			if _, err := out.Write(b); err != nil {
-				return fail(stderr, err)
-			}
-		}
-		if errors.Is(readErr, io.EOF) {
-			break
-		}
-		if readErr != nil {
-			code = fail(stderr, fmt.Errorf("reading line %d: %w", line, readErr))
-			break
-		}
-	}
-	if err := out.Flush(); err != nil {
-		return fail(stderr, err)
-	}
-	return code
-}
-
-var errLongLine = fmt.Errorf("longer than %d bytes", maxLine)
-
-// readLine returns a line without its end; of one that is too long it returns
-// errLongLine when it has passed it. What comes with any other error, io.EOF
-// among them, is a line too.
-func readLine(in *bufio.Reader) (string, error) {
-	var line []byte
-	long := false
-	for {
-		part, err := in.ReadSlice('\n')
-		if long = long || len(line)+len(part) > maxLine; long {
-			line = nil
-		} else {
-			line = append(line, part...)
-		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case long && (err == nil || errors.Is(err, io.EOF)):
-			return "", errLongLine
-		}
-		return strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r"), err
-	}
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# size.sh LIMIT LDFLAGS TARGETS COMPILES: builds for each target, prints the sizes
-# of the binary for devices (edge) and of the one with the emulator, and the modules
+# size.sh LIMIT LDFLAGS EDGEFLAGS TARGETS COMPILES: builds for each target, prints the sizes
+# of the binary for devices (edge) and of the full one, and the modules
 # that are linked, and fails where the ARMv6 binary for devices is above LIMIT bytes.
 set -eu
-limit=$1 ldflags=$2 targets=$3 compiles=$4
+limit=$1 ldflags=$2 edge=$3 targets=$4 compiles=$5
 go=${GO:-go}
 cd "$(dirname "$0")/.."
 . tools/target.sh
@@ -11,20 +11,20 @@ cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-build() { # target, tags, output
-	# shellcheck disable=SC2046 # one word each is meant
-	env $(target_env "$1") "$go" build -trimpath -ldflags "$ldflags" -tags "$2" -o "$3" .
+build() { # target, flags, output
+	# shellcheck disable=SC2046,SC2086 # one word each is meant
+	env $(target_env "$1") "$go" build -trimpath -ldflags "$ldflags" $2 -o "$3" .
 }
 
 printf '%-26s %12s %12s\n' bytes edge full
 for target in $targets; do
 	file=$dir/$(target_name "$target")
-	build "$target" edge "$file"
+	build "$target" "$edge" "$file"
 	build "$target" '' "$dir/full"
 	printf '%-26s %12d %12d\n' "$target" "$(wc -c <"$file")" "$(wc -c <"$dir/full")"
 done
 for target in $compiles; do
-	build "$target" edge "$dir/other"
+	build "$target" "$edge" "$dir/other"
 	build "$target" '' "$dir/other"
 	printf '%-26s %12s %12s\n' "$target" compiles compiles
 done

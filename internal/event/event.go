@@ -9,13 +9,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/influxdata/telegraf"
-	"github.com/influxdata/telegraf/metric"
 
 	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/internal/metric"
 	"telegraf-hologram/internal/payload"
 	"telegraf-hologram/internal/socketapi"
 )
@@ -287,14 +289,20 @@ func fromJSON(in []jsonMetric) (Event, error) {
 		if err != nil {
 			return Event{}, fmt.Errorf("JSON metric %d: timestamp %q is not a whole number", i+1, m.Timestamp)
 		}
-		for k, v := range m.Fields {
-			switch v.(type) {
+		var tags []telegraf.Tag
+		for k, v := range m.Tags {
+			tags = append(tags, telegraf.Tag{Key: k, Value: v})
+		}
+		var fields []telegraf.Field
+		for _, k := range slices.Sorted(maps.Keys(m.Fields)) {
+			switch m.Fields[k].(type) {
 			case string, bool, float64:
 			default:
 				return Event{}, fmt.Errorf("JSON metric %d: field %q is no number, string or boolean", i+1, k)
 			}
+			fields = append(fields, telegraf.Field{Key: k, Value: m.Fields[k]})
 		}
-		e.Metrics = append(e.Metrics, metric.New(m.Name, m.Tags, m.Fields, jsonTime(at)))
+		e.Metrics = append(e.Metrics, metric.New(m.Name, tags, fields, jsonTime(at)))
 	}
 	return e, nil
 }

@@ -1,11 +1,10 @@
 package execd
 
 import (
-	"encoding/json"
+	"encoding"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"reflect"
 	"sync"
 	"time"
 
@@ -65,6 +64,23 @@ func openBooks(cfg *Config, dir string) *books {
 	return b
 }
 
+// State is what GetState of a telegraf.StatefulPlugin has to return for the host to keep it: a pointer to a state that
+// is the caller's, so that the host can read an earlier one into it for SetState. The text may have up to 4 KiB.
+// Telegraf, which keeps states as JSON, takes the text for a JSON string.
+type State interface {
+	encoding.TextMarshaler
+	encoding.TextUnmarshaler
+}
+
+// stateOf returns the state of a plugin.
+func stateOf(plugin telegraf.StatefulPlugin) (State, error) {
+	state := plugin.GetState()
+	if s, ok := state.(State); ok {
+		return s, nil
+	}
+	return nil, fmt.Errorf("the type %T has no text", state)
+}
+
 // openState gives the plugin the state that an earlier run has left.
 func (b *books) openState(plugin telegraf.StatefulPlugin, path string) {
 	file, data, err := slot.Open(path, stateSize)
@@ -76,10 +92,11 @@ func (b *books) openState(plugin telegraf.StatefulPlugin, path string) {
 	if data == nil {
 		return
 	}
-	// As in Telegraf, what the plugin returns tells the type of its state.
-	state := reflect.New(reflect.TypeOf(plugin.GetState()))
-	if err = json.Unmarshal(data, state.Interface()); err == nil {
-		err = plugin.SetState(state.Elem().Interface())
+	state, err := stateOf(plugin)
+	if err == nil {
+		if err = state.UnmarshalText(data); err == nil {
+			err = plugin.SetState(state)
+		}
 	}
 	if err != nil {
 		b.log.Warnf("cannot restore the state of the plugin, it starts without: %v", err)
@@ -92,13 +109,23 @@ func (b *books) saveState() {
 	if b.plugin == nil {
 		return
 	}
-	data, err := json.Marshal(b.plugin.GetState())
-	if err == nil && string(data) != b.stateOld {
-		if err = b.stateFile.Write(data); err == nil {
-			b.stateOld = string(data)
-		}
+	b.complain("the state of the plugin", b.writeState())
+}
+
+func (b *books) writeState() error {
+	state, err := stateOf(b.plugin)
+	if err != nil {
+		return err
 	}
-	b.complain("the state of the plugin", err)
+	data, err := state.MarshalText()
+	if err != nil || string(data) == b.stateOld {
+		return err
+	}
+	if err := b.stateFile.Write(data); err != nil {
+		return err
+	}
+	b.stateOld = string(data)
+	return nil
 }
 
 // complain logs the first of a series of errors.
@@ -145,6 +172,7 @@ func (b *books) countDrops(s queue.Stats) {
 		DroppedFull: int64(s.DroppedFull - old.DroppedFull),
 		DroppedAge:  int64(s.DroppedAge - old.DroppedAge),
 		Damaged:     int64(s.Damaged - old.Damaged),
+		Lost:        int64(s.Lost - old.Lost),
 	}
 	if c != (ledger.Counters{}) {
 		b.add(c)

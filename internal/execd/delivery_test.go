@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"telegraf-hologram/internal/queue"
+	"telegraf-hologram/internal/slot"
 )
 
 // packing is a recorder that packs four metrics into a message, tells of each, and keeps a state.
@@ -34,10 +37,20 @@ type packingState struct{ Messages int }
 
 func (p *packing) OnExchange(begin func(), end func(Exchange)) { p.begin, p.end = begin, end }
 
-func (p *packing) GetState() any { return p.state }
+func (s *packingState) MarshalText() ([]byte, error) {
+	return strconv.AppendInt(nil, int64(s.Messages), 10), nil
+}
+
+func (s *packingState) UnmarshalText(text []byte) error {
+	var err error
+	s.Messages, err = strconv.Atoi(string(text))
+	return err
+}
+
+func (p *packing) GetState() any { state := p.state; return &state }
 
 func (p *packing) SetState(state any) error {
-	p.state = state.(packingState)
+	p.state = *state.(*packingState)
 	return nil
 }
 
@@ -414,6 +427,43 @@ func TestDiskBuffer(t *testing.T) {
 		got = append(got, m...)
 	}
 	require.Equal(t, names(8, 14), got)
+}
+
+// stateful is a recorder with a state of the given kind.
+type stateful struct {
+	*recorder
+	state any
+}
+
+func (s *stateful) GetState() any { return s.state }
+
+func (s *stateful) SetState(any) error { return nil }
+
+// A state that is damaged, or that has no text, is told, and the plugin runs without.
+func TestStateThatCannotBeKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		state any
+		log   string
+	}{
+		"damaged": {new(packingState), "cannot restore the state of the plugin, it starts without: strconv.Atoi"},
+		"no text": {7, "cannot restore the state of the plugin, it starts without: the type int has no text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file, _, err := slot.Open(filepath.Join(dir, stateFile), stateSize)
+			require.NoError(t, err)
+			require.NoError(t, file.Write([]byte("x")))
+			require.NoError(t, file.Close())
+
+			cfg, err := Parse(fmt.Appendf(nil, "[[outputs.recorder]]\nbuffer_directory = %q\n", dir), "test",
+				Plugins{Outputs: map[string]outputs.Creator{"recorder": func() telegraf.Output { return &stateful{&recorder{}, c.state} }}})
+			require.NoError(t, err)
+			var out, errs output
+			require.NoError(t, Run(t.Context(), cfg, strings.NewReader(""), &out, &errs))
+			require.Contains(t, out.String()+errs.String(), c.log)
+			require.Equal(t, name == "no text", strings.Contains(out.String()+errs.String(), "cannot keep the state of the plugin: the type int has no text"))
+		})
+	}
 }
 
 func newPipe(t *testing.T) (r, w *os.File) {

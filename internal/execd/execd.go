@@ -231,18 +231,18 @@ func (h *host) end() error {
 		within(endClose, closed)
 		within(time.Until(deadline), d.done) // Close may have ended a Write
 	}
-	d.settleVolatile()
-	left, lost := h.queue.Len()-int(d.settled.Load()), d.atRisk()
+	left := h.queue.Len() - int(d.settled.Load())
 	s := h.queue.Stats()
 	h.cfg.log.Infof("ended: %d metrics taken in, %d delivered, %d set aside, %d dropped, %d left",
 		s.Appended, d.delivered.Load(), d.setAside.Load(), s.Dropped(), left)
-	h.books.countDrops(s)
-	if lost > 0 {
-		h.books.add(ledger.Counters{Lost: int64(lost)})
-	}
 	var err error
 	if e := h.queue.Close(); e != nil {
 		err = fmt.Errorf("cannot close the buffer: %w", e)
+	}
+	lost := d.atRisk() // Close may have put some of it onto the disk
+	h.books.countDrops(s)
+	if lost > 0 {
+		h.books.add(ledger.Counters{Lost: int64(lost)})
 	}
 	err = errors.Join(err, h.books.close())
 	if lost > 0 {

@@ -18,8 +18,8 @@ var ErrSetAside = errors.New("given up")
 // exchange has settled is released at once, so that a crash later in the same Write repeats less.
 type ExchangeReporter interface {
 	// OnExchange sets the functions to call, before Connect and once: begin before a message goes out, when the state
-	// that GetState returns (if the output is a telegraf.StatefulPlugin) is kept, and end after the exchange. Both are
-	// called on the goroutine that called Write.
+	// that GetState returns (a [State], if the output is a telegraf.StatefulPlugin) is kept, and end after the exchange.
+	// Both are called on the goroutine that called Write.
 	OnExchange(begin func(), end func(Exchange))
 }
 

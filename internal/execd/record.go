@@ -8,12 +8,9 @@ import (
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 	"github.com/influxdata/telegraf"
-	"github.com/influxdata/telegraf/metric"
-)
 
-// manyFields is the number of fields from which on a map looks for repeated keys: up to it, going through a list is
-// quicker and keeps the order of the fields.
-const manyFields = 256
+	"telegraf-hologram/internal/metric"
+)
 
 var (
 	errNoRecord   = errors.New("holds no metric")
@@ -21,8 +18,7 @@ var (
 )
 
 // ParseRecord reads one record of line protocol, as a Splitter returns it, with timestamps in nanoseconds. A record
-// without timestamp gets the time at. Fields keep their order, and of a repeated tag or field the last counts; from 256
-// fields on the order is not kept.
+// without timestamp gets the time at. Fields keep their order, and of a repeated tag or field the last counts.
 //
 // The decoder refuses what is not UTF-8 and, in names and tags, control characters. Telegraf writes both as they come
 // from a device, so that a record with either is read with stand-ins for those bytes.
@@ -49,7 +45,10 @@ func parseRecord(record []byte, at time.Time, text func([]byte) string) (telegra
 	if err != nil {
 		return nil, recordError(err)
 	}
-	m := metric.New(text(name), nil, nil, at)
+	// Most records have no more than this.
+	var tagRoom [8]telegraf.Tag
+	var fieldRoom [16]telegraf.Field
+	tags, fields := tagRoom[:0], fieldRoom[:0]
 	for {
 		key, value, err := d.NextTag()
 		if err != nil {
@@ -58,10 +57,9 @@ func parseRecord(record []byte, at time.Time, text func([]byte) string) (telegra
 		if key == nil {
 			break
 		}
-		m.AddTag(text(key), text(value))
+		tags = append(tags, telegraf.Tag{Key: text(key), Value: text(value)})
 	}
-	var many map[string]any
-	for n := 0; ; n++ {
+	for {
 		key, value, err := d.NextField()
 		if err != nil {
 			return nil, recordError(err)
@@ -73,24 +71,13 @@ func parseRecord(record []byte, at time.Time, text func([]byte) string) (telegra
 		if value.Kind() == lineprotocol.String {
 			v = text([]byte(value.StringV()))
 		}
-		switch {
-		case n < manyFields:
-			m.AddField(text(key), v)
-		default:
-			if many == nil {
-				many = m.Fields()
-			}
-			many[text(key)] = v
-		}
+		fields = append(fields, telegraf.Field{Key: text(key), Value: v})
 	}
 	t, err := d.Time(lineprotocol.Nanosecond, at)
 	if err != nil {
 		return nil, recordError(err)
 	}
-	if many != nil {
-		m = metric.New(m.Name(), m.Tags(), many, t)
-	}
-	m.SetTime(t)
+	m := metric.New(text(name), tags, fields, t)
 	if d.Next() {
 		return nil, errTwoRecords
 	}

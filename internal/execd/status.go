@@ -1,7 +1,6 @@
 package execd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,15 +30,9 @@ func (c *Config) Status(w io.Writer, asJSON bool) error {
 	if s == nil {
 		return err
 	}
-	var text []byte
+	text := []byte(s.text())
 	if asJSON {
-		var e error
-		if text, e = json.MarshalIndent(s, "", "  "); e != nil {
-			return fmt.Errorf("cannot write the status: %w", e)
-		}
-		text = append(text, '\n')
-	} else {
-		text = []byte(s.text())
+		text = append(s.json(), '\n')
 	}
 	if _, e := w.Write(text); e != nil {
 		return fmt.Errorf("cannot write the status: %w", e)
@@ -47,57 +40,57 @@ func (c *Config) Status(w io.Writer, asJSON bool) error {
 	return err
 }
 
-// status is what the command of that name says, as its JSON.
+// status is what the command of that name says. A time is zero where there was none.
 type status struct {
-	Plugin string    `json:"plugin"`
-	Source string    `json:"source"`
-	Time   time.Time `json:"time"`
+	Plugin string
+	Source string
+	Time   time.Time
 
-	Buffer       *bufferStatus `json:"buffer"` // nil: it cannot be read
-	DeadLetters  int64         `json:"dead_letter_bytes"`
-	Began        time.Time     `json:"began,omitzero"`
-	LastDelivery time.Time     `json:"last_delivery,omitzero"`
-	Link         *linkStatus   `json:"link"` // nil: it cannot be read
-	Budget       *budgetStatus `json:"data_budget,omitempty"`
-	PricePerMB   float64       `json:"price_per_mb"`
+	Buffer       *bufferStatus // nil: it cannot be read
+	DeadLetters  int64
+	Began        time.Time
+	LastDelivery time.Time
+	Link         *linkStatus   // nil: it cannot be read
+	Budget       *budgetStatus // nil: there is none
+	PricePerMB   float64
 
-	Today     *periodStatus  `json:"today"` // nil, as those below: it cannot be read
-	ThisMonth *periodStatus  `json:"this_month"`
-	LastMonth *periodStatus  `json:"last_month"`
-	Total     *periodStatus  `json:"total"`
-	Days      []periodStatus `json:"days,omitempty"`
-	Months    []periodStatus `json:"months,omitempty"`
+	Today     *periodStatus // nil, as the next three: it cannot be read
+	ThisMonth *periodStatus
+	LastMonth *periodStatus
+	Total     *periodStatus
+	Days      []periodStatus
+	Months    []periodStatus
 }
 
 type bufferStatus struct {
-	Directory string    `json:"directory"`
-	Metrics   int       `json:"metrics"`
-	Bytes     int64     `json:"bytes"`
-	Limit     int64     `json:"limit"`
-	Oldest    time.Time `json:"oldest,omitzero"`
-	Damaged   int       `json:"damaged"`
-	Bad       int       `json:"bad_files"`
+	Directory string
+	Metrics   int
+	Bytes     int64
+	Limit     int64
+	Oldest    time.Time
+	Damaged   int
+	Bad       int
 }
 
 type linkStatus struct {
-	Works        bool      `json:"works"`
-	FailingSince time.Time `json:"failing_since,omitzero"`
-	Failures     int64     `json:"failures"`
-	Error        string    `json:"error,omitempty"`
-	NextTry      time.Time `json:"next_try,omitzero"`
+	Works        bool
+	FailingSince time.Time
+	Failures     int64
+	Error        string
+	NextTry      time.Time
 }
 
 type budgetStatus struct {
-	Limit   int64  `json:"limit"`
-	Used    int64  `json:"used"`
-	Percent int64  `json:"percent"`
-	Action  string `json:"action"`
+	Limit   int64
+	Used    int64
+	Percent int64
+	Action  string
 }
 
 type periodStatus struct {
-	Start time.Time `json:"start,omitzero"`
+	Start time.Time
 	ledger.Counters
-	Cost float64 `json:"cost"`
+	Cost float64
 }
 
 // status reads what there is. It returns nil if there is nothing, or that and an error if there is not all.
@@ -187,7 +180,7 @@ func (s *status) text() string {
 
 func (s *status) bufferText(line func(label, format string, args ...any)) {
 	if u := s.Buffer; u != nil {
-		line("buffer", "%s, %s bytes, %d %% of %v, in %s", plural(u.Metrics, "metric"), grouped(u.Bytes),
+		line("buffer", "%s, in files of %s bytes, %d %% of %v, in %s", plural(u.Metrics, "metric"), grouped(u.Bytes),
 			ledger.Budget{Limit: u.Limit}.Percent(u.Bytes), Size(u.Limit), u.Directory)
 		if !u.Oldest.IsZero() {
 			line("oldest", "taken in %s", s.since(u.Oldest))
@@ -228,28 +221,30 @@ func (s *status) since(t time.Time) string {
 	return text
 }
 
-// rows are what the counters are called, in their order, and whether they are shown while they are 0.
+// rows are what the counters are called, in their order, in the table and in JSON, and whether the table has them while
+// they are 0.
 var rows = [...]struct {
 	label  string
+	name   string
 	always bool
 }{
-	{"bytes sent", true},
-	{"bytes received", true},
-	{"messages", true},
-	{"tries", true},
-	{"  of them retries", true},
-	{"  of them failed", true},
-	{"metrics taken in", true},
-	{"metrics delivered", true},
-	{"  perhaps twice", true},
-	{"  refused", false},
-	{"  unparsable", false},
-	{"  set aside", false},
-	{"  too long", false},
-	{"  buffer full", false},
-	{"  too old", false},
-	{"  not stored", false},
-	{"damaged places", false},
+	{"bytes sent", "bytes_sent", true},
+	{"bytes received", "bytes_received", true},
+	{"messages", "messages", true},
+	{"tries", "tries", true},
+	{"  of them retries", "retries", true},
+	{"  of them failed", "failures", true},
+	{"metrics taken in", "metrics_taken", true},
+	{"metrics delivered", "metrics", true},
+	{"  perhaps twice", "metrics_doubtful", true},
+	{"  refused", "refused", false},
+	{"  unparsable", "unparsable", false},
+	{"  set aside", "set_aside", false},
+	{"  too long", "too_long", false},
+	{"  buffer full", "dropped_full", false},
+	{"  too old", "dropped_age", false},
+	{"  not stored", "lost", false},
+	{"damaged places", "damaged", false},
 }
 
 // firstDrop is the first of the rows that "metrics dropped" stands above.

@@ -55,7 +55,7 @@ func TestStatusText(t *testing.T) {
 	require.NoError(t, err)
 	s.Buffer = &bufferStatus{"/var/lib/x", 1200, 230_000, 64 << 20, statusNow.Add(-90 * time.Second), 1, 2}
 	require.Equal(t, `outputs.recorder, configured in some.conf
-  buffer         1200 metrics, 230,000 bytes, 0 % of 64MiB, in /var/lib/x
+  buffer         1200 metrics, in files of 230,000 bytes, 0 % of 64MiB, in /var/lib/x
   oldest         taken in 2026-03-04T05:04:37Z (1m30s ago)
   damage         1 place, 2 files set aside (*.bad)
   dead letters   1,234 bytes in dead_letter.lp
@@ -96,7 +96,7 @@ func TestStatusText(t *testing.T) {
 func TestStatusOfAFreshDirectory(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, statusConfig(t, t.TempDir()).Status(&out, false))
-	for _, want := range []string{"0 metrics, 0 bytes", "last delivery  none yet", "link           works"} {
+	for _, want := range []string{"0 metrics, in files of 0 bytes", "last delivery  none yet", "link           works"} {
 		require.Contains(t, out.String(), want)
 	}
 	require.NotContains(t, out.String(), "cost")
@@ -161,10 +161,8 @@ func TestStatusJSON(t *testing.T) {
 	cfg.Options.PricePerMB, cfg.Options.DataBudget = 2, 1_000_000
 	s, err := cfg.status(statusNow)
 	require.NoError(t, err)
-	b, err := json.Marshal(s)
-	require.NoError(t, err)
 	var got map[string]any
-	require.NoError(t, json.Unmarshal(b, &got))
+	require.NoError(t, json.Unmarshal(s.json(), &got))
 	require.Equal(t, "outputs.recorder", got["plugin"])
 	require.Equal(t, "2026-03-04T05:06:07Z", got["time"])
 	require.Equal(t, map[string]any{"works": false, "failures": 1.0, "error": "dial tcp: no route to host",
@@ -181,6 +179,25 @@ func TestStatusJSON(t *testing.T) {
 	require.NoError(t, cfg.Status(&out, true))
 	require.True(t, json.Valid(out.Bytes()))
 	require.True(t, strings.HasSuffix(out.String(), "}\n"))
+}
+
+// Programs read the JSON. testdata has one with all that can be there, and one of which nothing could be read.
+func TestStatusJSONText(t *testing.T) {
+	dir := t.TempDir()
+	count(t, dir)
+	cfg := statusConfig(t, dir)
+	cfg.Options.PricePerMB, cfg.Options.DataBudget, cfg.Options.DataBudgetAction = 0.4, 1_000_000, BudgetSlow
+	s, err := cfg.status(statusNow)
+	require.NoError(t, err)
+	s.Buffer = &bufferStatus{"/var/lib/x", 1200, 230_000, 64 << 20, statusNow.Add(-90 * time.Second), 1, 2}
+	s.Days, s.Months = s.Days[:1], s.Months[1:2]
+	same := func(name string, s *status) {
+		want, err := os.ReadFile(filepath.Join("testdata", name))
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(s.json())+"\n")
+	}
+	same("status.json", s)
+	same("status_unreadable.json", &status{Plugin: "outputs.recorder", Source: "a <b> & c", Time: statusNow})
 }
 
 func TestStatusWithoutAnythingToShow(t *testing.T) {
@@ -204,7 +221,7 @@ func TestStatusOfADamagedLedger(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ledger"), []byte("no ledger"), 0o600))
 	var out bytes.Buffer
 	require.ErrorContains(t, statusConfig(t, dir).Status(&out, false), "cannot read the ledger")
-	require.Contains(t, out.String(), "0 metrics, 0 bytes")
+	require.Contains(t, out.String(), "0 metrics, in files of 0 bytes")
 	require.NotContains(t, out.String(), "link")
 
 	out.Reset()

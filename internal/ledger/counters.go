@@ -5,34 +5,34 @@ import "math"
 // Counters are what was counted in a period. None of them is ever negative.
 type Counters struct {
 	// Sent and Received are the bytes on the link, IP headers included, as far as they are known.
-	Sent     int64 `json:"bytes_sent"`
-	Received int64 `json:"bytes_received"`
+	Sent     int64
+	Received int64
 	// Messages is how many messages the far side has taken.
-	Messages int64 `json:"messages"`
+	Messages int64
 	// Tries is how many exchanges with the far side there were, Retries how many of them were for a message that had
 	// been tried before, and Failures how many delivered nothing.
-	Tries    int64 `json:"tries"`
-	Retries  int64 `json:"retries"`
-	Failures int64 `json:"failures"`
+	Tries    int64
+	Retries  int64
+	Failures int64
 	// Taken is how many metrics were taken in.
-	Taken int64 `json:"metrics_taken"`
+	Taken int64
 	// Metrics is how many metrics the far side has taken, and Doubtful how many of them it may have twice.
-	Metrics  int64 `json:"metrics"`
-	Doubtful int64 `json:"metrics_doubtful"`
+	Metrics  int64
+	Doubtful int64
 	// Refused are metrics that can never be sent, Unparsable records that are no line protocol, and SetAside metrics of
 	// messages that failed again and again while others passed. They are in the dead-letter file.
-	Refused    int64 `json:"refused"`
-	Unparsable int64 `json:"unparsable"`
-	SetAside   int64 `json:"set_aside"`
+	Refused    int64
+	Unparsable int64
+	SetAside   int64
 	// TooLong are records that were longer than the host takes; they were skipped.
-	TooLong int64 `json:"too_long"`
+	TooLong int64
 	// DroppedFull and DroppedAge are metrics that the buffer had no room for or that had waited for too long.
-	DroppedFull int64 `json:"dropped_full"`
-	DroppedAge  int64 `json:"dropped_age"`
+	DroppedFull int64
+	DroppedAge  int64
 	// Lost are metrics that could not be stored, or that were in memory when the process ended.
-	Lost int64 `json:"lost"`
+	Lost int64
 	// Damaged is how many places of the buffer could not be read any more.
-	Damaged int64 `json:"damaged"`
+	Damaged int64
 }
 
 // counters is how many there are.

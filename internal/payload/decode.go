@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/influxdata/telegraf"
-	"github.com/influxdata/telegraf/metric"
 
+	"telegraf-hologram/internal/metric"
 	"telegraf-hologram/internal/payload/dictionary"
 )
 
@@ -61,6 +60,9 @@ type decoder struct {
 	data    []byte
 	at      int
 	history history
+
+	metricTags   []telegraf.Tag   // of the metric that is made
+	metricFields []telegraf.Field // likewise
 
 	names  budget // tag keys and columns of all measurements
 	tagged budget // tag values of all series
@@ -515,7 +517,7 @@ func (d *decoder) group(g *decodedGroup, series []decodedSeries, rowSeries []int
 		}
 		ns := times[r] * uint64(unitNanos[unit]) // positive
 		t := time.Unix(0, int64(ns)+epoch)       // two's complement is meant
-		out[r] = newMetric(g, &series[local[i]], fields[i], t)
+		out[r] = d.newMetric(g, &series[local[i]], fields[i], t)
 	}
 	return nil
 }
@@ -612,40 +614,18 @@ func distinctNames(columns []string, fields []decodedField) bool {
 	return true
 }
 
-// fewItems is the number of tags or fields up to which adding them one by one,
-// which compares every name with those before, is the cheapest.
-const fewItems = 64
-
-func newMetric(g *decodedGroup, s *decodedSeries, fields []decodedField, t time.Time) telegraf.Metric {
-	var manyTags map[string]string
-	if len(s.keys) > fewItems {
-		manyTags = make(map[string]string, len(s.keys))
-		for i, k := range s.keys {
-			manyTags[k] = s.values[i]
-		}
+// newMetric makes a metric with the tags of its series and its fields, both of
+// which come in ascending order.
+func (d *decoder) newMetric(g *decodedGroup, s *decodedSeries, fields []decodedField, t time.Time) telegraf.Metric {
+	tags, values := d.metricTags[:0], d.metricFields[:0]
+	for i, k := range s.keys {
+		tags = append(tags, telegraf.Tag{Key: k, Value: s.values[i]})
 	}
-	var manyFields map[string]any
-	if len(fields) > fewItems {
-		manyFields = make(map[string]any, len(fields))
-		for _, f := range fields {
-			manyFields[g.columns[f.column]] = f.value
-		}
+	for _, f := range fields {
+		values = append(values, telegraf.Field{Key: g.columns[f.column], Value: f.value})
 	}
-	m := metric.New(g.name, manyTags, manyFields, t)
-	if manyTags == nil {
-		for i, k := range s.keys {
-			m.AddTag(k, s.values[i])
-		}
-	}
-	if manyFields == nil {
-		for _, f := range fields {
-			m.AddField(g.columns[f.column], f.value)
-		}
-		return m
-	}
-	// A map has no order, and the list is the metric's own.
-	slices.SortFunc(m.FieldList(), func(a, b *telegraf.Field) int { return strings.Compare(a.Key, b.Key) })
-	return m
+	d.metricTags, d.metricFields = tags, values
+	return metric.New(g.name, tags, values, t)
 }
 
 // column reads a field column with a row for each entry of series and calls set

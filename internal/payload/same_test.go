@@ -52,6 +52,9 @@ func difference(want, got []telegraf.Metric) string {
 	return ""
 }
 
+// fewItems is the number of fields from which on it is quicker to search.
+const fewItems = 64
+
 func sameMetric(a, b telegraf.Metric) bool {
 	if a.Name() != b.Name() || a.Time().UnixNano() != b.Time().UnixNano() ||
 		len(a.TagList()) != len(b.TagList()) || len(a.FieldList()) != len(b.FieldList()) {

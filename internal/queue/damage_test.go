@@ -216,6 +216,7 @@ func TestInspect(t *testing.T) {
 // TestDiskModelDamage drives a queue with random calls, restarts and damage, and wants that nothing comes that was not
 // appended, that what comes is in order, that nothing is lost but what the damage hit, and that all is accounted for.
 func TestDiskModelDamage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	runs := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -292,7 +293,7 @@ func TestDiskModelDamage(t *testing.T) {
 	})
 }
 
-// record returns a segment's frame for the fuzz seeds.
+// frames are those of a segment, for the fuzz seeds.
 func frames(number uint64, texts ...string) []byte {
 	var records [][]byte
 	for _, s := range texts {
@@ -349,6 +350,36 @@ func FuzzSegment(f *testing.F) {
 		}
 		require.NoError(t, q.Close())
 		require.Less(t, time.Since(start), 10*time.Second)
+	})
+}
+
+// FuzzScanner scans any bytes, without files, and wants frames in order with their checksums, and every frame that was
+// put among the bytes.
+func FuzzScanner(f *testing.F) {
+	f.Add([]byte{}, []byte("record"), []byte{})
+	f.Add(frames(1, "one", "two")[:30], []byte("three"), make([]byte, 100))
+	f.Add([]byte{0xff, 0x00, 0x00, kindPlain, 1, 2, 3, 4, 5}, []byte{}, frames(2, "of another"))
+	f.Fuzz(func(t *testing.T, before, record, behind []byte) {
+		const seed = 12345
+		buf := appendFrames(slices.Clone(before), seed, [][]byte{record}, time.Unix(1_700_000_000, 0))
+		from, to := len(before), len(buf)
+		buf = append(buf, behind...)
+		sc := &scanner{buf: buf, seed: seed}
+		found, last := false, 0
+		for fr, ok := sc.next(); ok; fr, ok = sc.next() {
+			start := int(fr.to) - len(fr.data) - headSize
+			if buf[start+3] != kindPlain {
+				start -= timeSize
+			}
+			require.Equal(t, last, int(fr.from))
+			require.GreaterOrEqual(t, start, last)
+			require.Equal(t, binary.LittleEndian.Uint32(buf[start+4:]), frameSum(seed, buf[start:fr.to]))
+			last = int(fr.to)
+			found = found || start == from && last == to
+		}
+		require.Equal(t, last, sc.pos)
+		require.True(t, found || sc.summed > searchMost)
+		require.Equal(t, len(buf) == last, sc.rest() == nothing)
 	})
 }
 

@@ -31,8 +31,8 @@ const (
 )
 
 // Disk is a queue in files. What was appended survives the end of the process, however it ends, and cuts of the power;
-// what was acknowledged may come again after a cut of the power, if it was acknowledged in the second before. Damaged
-// files cost the records that are damaged and no others.
+// what was acknowledged may come again after a cut of the power, if that was a moment before. Damaged files cost the
+// records that are damaged and no others.
 //
 // It is safe for concurrent use by one writer and one reader, and by any number that ask for Len, Bytes and Stats. The
 // reader does not wait while Append waits for its records to be on the disk.
@@ -272,7 +272,7 @@ func (d *Disk) admit(records [][]byte) (kept [][]byte, err error) {
 			total += size
 		}
 	}
-	for total > room {
+	for len(kept) > 0 && total > room {
 		total -= frameSize(kept[0])
 		kept = kept[1:]
 	}
@@ -783,6 +783,38 @@ func (d *Disk) Bytes() int64 {
 	return d.bytes
 }
 
+// Oldest is about when the record was taken in that has been in the queue for longest, the zero time if there is none
+// or its time is not known.
+func (d *Disk) Oldest() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var oldest int64
+	note := func(at int64) {
+		if at >= plausible && (oldest == 0 || at < oldest) {
+			oldest = at
+		}
+	}
+	for _, r := range d.flight {
+		note(r.ends[0].at)
+	}
+	for _, seg := range d.segments {
+		if seg.waiting == 0 {
+			continue
+		}
+		// Behind records that were taken the time of the last of them is the closest that is known without reading.
+		at := seg.oldest
+		if gaps := seg.gaps(); len(gaps) > 0 {
+			at = max(at, gaps[0].at)
+		}
+		note(at)
+		break
+	}
+	if oldest == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, oldest)
+}
+
 // Stats returns the counters.
 func (d *Disk) Stats() Stats {
 	d.mu.Lock()
@@ -815,7 +847,7 @@ func (d *Disk) closeFiles() error {
 	if d.cursor != nil {
 		err = d.cursor.Close()
 	}
-	return errors.Join(err, d.lock.Close())
+	return errors.Join(err, unlock(d.lock))
 }
 
 // noRoom tells whether a disk is full, or this user's share of it.

@@ -149,34 +149,38 @@ func TestDiskNewestFirst(t *testing.T) {
 	require.Equal(t, []string{"000006", "000010", "000011"}, take(t, q))
 }
 
-// TestDiskManyHoles makes newest first leave records waiting in as many places as it can.
+// TestDiskManyHoles makes newest first leave records waiting in as many places as it can, in one segment and in many.
 func TestDiskManyHoles(t *testing.T) {
-	q := openTest(t, t.TempDir(), Limits{Bytes: large})
-	const chunks, size = 300, 20
-	seen := make(map[string]bool)
-	ack := func() {
-		got, err := q.Next(2, NewestFirst)
-		require.NoError(t, err)
-		require.Len(t, got, 2)
-		for _, s := range data(got) {
-			require.False(t, seen[s], "%s came again", s)
-			seen[s] = true
+	for _, recordSize := range []int{20, 500, 4000} {
+		q := openTest(t, t.TempDir(), Limits{Bytes: large})
+		const chunks, size = 300, 20
+		seen := make(map[int]bool)
+		ack := func() {
+			got, err := q.Next(2, NewestFirst)
+			require.NoError(t, err)
+			require.Len(t, got, 2)
+			last := -1
+			for _, r := range got {
+				n := numberOf(r.Data)
+				require.Greater(t, n, last)
+				require.False(t, seen[n], "%d came again", n)
+				seen[n], last = true, n
+			}
+			require.NoError(t, q.Ack(2))
+			require.LessOrEqual(t, q.holes(), maxHoles)
 		}
-		require.True(t, slices.IsSorted(data(got)))
-		require.NoError(t, q.Ack(2))
-		require.LessOrEqual(t, q.holes(), maxHoles)
-	}
-	for i := range chunks {
-		require.NoError(t, q.Append(records(i*size, size), time.Now()))
-		ack()
-		if i%50 == 0 {
-			q = reopen(t, q)
+		for i := range chunks {
+			require.NoError(t, q.Append(numbered(i*size, size, recordSize), time.Now()))
+			ack()
+			if i%50 == 0 {
+				q = reopen(t, q)
+			}
 		}
+		for q.Len() > 0 {
+			ack()
+		}
+		require.Len(t, seen, chunks*size)
 	}
-	for q.Len() > 0 {
-		ack()
-	}
-	require.Len(t, seen, chunks*size)
 }
 
 func TestDiskEmptyAndLongRecords(t *testing.T) {
@@ -314,6 +318,19 @@ func TestDiskFull(t *testing.T) {
 		fill(t, q, 100)
 		require.Equal(t, len(rest), q.flying, "all in flight: what arrives has to go")
 	})
+	t.Run("smaller_limit", func(t *testing.T) {
+		q := openTest(t, t.TempDir(), Limits{Bytes: limit})
+		fill(t, q, 50)
+		require.NoError(t, q.Close())
+		q = openTest(t, q.dir, Limits{Bytes: limit / 4})
+		got, err := q.Next(400, OldestFirst)
+		require.NoError(t, err)
+		require.NoError(t, q.Append(chunk(0), time.Now()))
+		require.EqualValues(t, 10, q.Stats().DroppedFull-uint64(500-len(got)-q.waiting), "what is in flight stays")
+		require.NoError(t, q.Ack(400))
+		fill(t, q, 1)
+		require.LessOrEqual(t, q.Bytes(), int64(limit/4))
+	})
 	t.Run("larger_than_all", func(t *testing.T) {
 		q := openTest(t, t.TempDir(), Limits{Bytes: limit})
 		fill(t, q, 10)
@@ -362,6 +379,68 @@ func TestDiskAge(t *testing.T) {
 		require.Equal(t, 1, q.Len(), "Append drops too")
 		require.Equal(t, texts(15, 1), take(t, q))
 		balance(t, q)
+	})
+}
+
+// TestDiskAgeModel appends records of any age, and wants exactly those that are not too old.
+func TestDiskAgeModel(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	runs := 0
+	rapid.Check(t, func(t *rapid.T) {
+		runs++
+		q, err := OpenDisk(filepath.Join(dir, strconv.Itoa(runs)), Limits{Bytes: 256 << 10, MaxAge: 10 * time.Hour})
+		require.NoError(t, err)
+		defer func() { _ = q.Close() }()
+		var waiting []string
+		var flight int
+		next, old := 0, uint64(0)
+		drops := q.Stats().DroppedAge
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			case 0, 1:
+				n := rapid.SampledFrom([]int{1, 10, 1000}).Draw(t, "append")
+				age := time.Duration(rapid.SampledFrom([]int{-5, 0, 9, 11, 20, 600_000}).Draw(t, "hours")) * time.Hour
+				if q.Bytes() > 200<<10 {
+					continue
+				}
+				require.NoError(t, q.Append(records(next, n), time.Now().Add(-age)))
+				if age > 10*time.Hour && age < 500_000*time.Hour {
+					old += uint64(n)
+				} else {
+					waiting = append(waiting, texts(next, n)...)
+				}
+				next += n
+			case 2:
+				order := Order(rapid.IntRange(0, 1).Draw(t, "order"))
+				n := rapid.SampledFrom([]int{1, 100, 1500}).Draw(t, "next")
+				got, err := q.Next(n, order)
+				require.NoError(t, err)
+				n = min(n, len(waiting))
+				if order == NewestFirst {
+					require.Equal(t, append([]string(nil), waiting[len(waiting)-n:]...), data(got))
+					waiting = waiting[:len(waiting)-n]
+				} else {
+					require.Equal(t, append([]string(nil), waiting[:n]...), data(got))
+					waiting = waiting[n:]
+				}
+				require.Equal(t, old, q.Stats().DroppedAge-drops)
+				flight += n
+			case 3:
+				require.NoError(t, q.Ack(flight))
+				flight = 0
+				if rapid.Bool().Draw(t, "reopen") {
+					_, err := q.Next(0, OldestFirst)
+					require.NoError(t, err)
+					require.NoError(t, q.Close())
+					q, err = OpenDisk(q.dir, q.limits)
+					require.NoError(t, err)
+					require.Equal(t, len(waiting), q.Len())
+					old, drops = 0, 0
+				}
+			}
+			balance(t, q)
+		}
 	})
 }
 
@@ -467,6 +546,35 @@ func TestDiskWriteFailsAcrossSegments(t *testing.T) {
 	require.Equal(t, texts(0, 1500), take(t, q))
 }
 
+// TestDiskReaderDoesNotWait takes and releases records while an Append waits for the disk.
+func TestDiskReaderDoesNotWait(t *testing.T) {
+	var f failing
+	calls := f.calls()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	calls.sync = func(*os.File) error {
+		entered <- struct{}{}
+		<-leave
+		return nil
+	}
+	q, err := openDisk(t.TempDir(), Limits{Bytes: large}, calls)
+	require.NoError(t, err)
+	done := make(chan error)
+	add := func(from int) { done <- q.Append(records(from, 5), time.Now()) }
+	go add(0)
+	<-entered
+	leave <- struct{}{}
+	require.NoError(t, <-done)
+	go add(5)
+	<-entered
+	require.Equal(t, texts(0, 5), take(t, q), "and nothing that is not on the disk yet")
+	require.NoError(t, q.Ack(5))
+	require.Zero(t, q.Len())
+	leave <- struct{}{}
+	require.NoError(t, <-done)
+	require.Equal(t, texts(5, 5), take(t, q))
+	require.NoError(t, q.Close())
+}
+
 // TestDiskReadFails has a page that cannot be read.
 func TestDiskReadFails(t *testing.T) {
 	var f failing
@@ -493,6 +601,7 @@ func TestDiskReadFails(t *testing.T) {
 
 // TestDiskModel drives a queue and a plain list with the same random calls, with restarts.
 func TestDiskModel(t *testing.T) {
+	t.Parallel() // It waits for the disk most of the time.
 	dir := t.TempDir()
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -545,4 +654,30 @@ func TestDiskModel(t *testing.T) {
 			balance(t, q)
 		}
 	})
+}
+
+func TestDiskOldest(t *testing.T) {
+	dir := t.TempDir()
+	d, err := OpenDisk(dir, Limits{Bytes: 1 << 20})
+	require.NoError(t, err)
+	require.Zero(t, d.Oldest())
+	first := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 5 {
+		require.NoError(t, d.Append(records(10*i, 10), first.Add(time.Duration(i)*time.Hour)))
+	}
+	require.True(t, first.Equal(d.Oldest()))
+	_, err = d.Next(25, OldestFirst)
+	require.NoError(t, err)
+	require.True(t, first.Equal(d.Oldest()), "what is in flight counts")
+	require.NoError(t, d.Ack(25))
+	require.True(t, first.Add(2*time.Hour).Equal(d.Oldest()))
+	require.NoError(t, d.Close())
+	d, err = OpenDisk(dir, Limits{Bytes: 1 << 20})
+	require.NoError(t, err)
+	require.True(t, first.Add(2*time.Hour).Equal(d.Oldest()))
+	_, err = d.Next(25, OldestFirst)
+	require.NoError(t, err)
+	require.NoError(t, d.Ack(25))
+	require.Zero(t, d.Oldest())
+	require.NoError(t, NewSpill(d, Limits{Bytes: 1 << 20}).Close())
 }

@@ -25,3 +25,8 @@ func lock(name string) (f *os.File, locked bool, err error) {
 	}
 	return f, false, nil
 }
+
+// unlock gives the lock back, also where a process that was just started has the file too for a moment.
+func unlock(f *os.File) error {
+	return errors.Join(os.NewSyscallError("flock", syscall.Flock(int(f.Fd()), syscall.LOCK_UN)), f.Close())
+}

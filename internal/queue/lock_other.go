@@ -9,3 +9,5 @@ func lock(name string) (f *os.File, locked bool, err error) {
 	f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	return f, false, err
 }
+
+func unlock(f *os.File) error { return f.Close() }

@@ -21,3 +21,5 @@ func lock(name string) (f *os.File, locked bool, err error) {
 	}
 	return os.NewFile(uintptr(h), name), false, nil
 }
+
+func unlock(f *os.File) error { return f.Close() }

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -130,7 +128,7 @@ func segmentName(dir string, number uint64, suffix string) string {
 // list returns the segments in a directory, and those that were set aside, in the order of their numbers. Whatever
 // else is there is passed over.
 func list(dir string) (logs, bad []entry, err error) {
-	files, err := os.ReadDir(dir)
+	files, err := os.ReadDir(dir) // By name, which is by number.
 	if err != nil {
 		return nil, nil, err
 	}
@@ -152,9 +150,6 @@ func list(dir string) (logs, bad []entry, err error) {
 			bad = append(bad, e)
 		}
 	}
-	byNumber := func(a, b entry) int { return cmp.Compare(a.number, b.number) }
-	slices.SortFunc(logs, byNumber)
-	slices.SortFunc(bad, byNumber)
 	return logs, bad, nil
 }
 

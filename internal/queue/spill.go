@@ -166,6 +166,10 @@ func (s *Spill) Len() int {
 	return s.disk.Len() + s.mem.Len()
 }
 
+// Oldest is about when the record was taken in that has been on the disk for longest, the zero time if there is none.
+// What is in memory is younger.
+func (s *Spill) Oldest() time.Time { return s.disk.Oldest() }
+
 // Bytes is what both parts say that they take, together.
 func (s *Spill) Bytes() int64 {
 	s.mu.Lock()

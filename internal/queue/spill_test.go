@@ -94,6 +94,7 @@ func TestSpillClosesOnFullDisk(t *testing.T) {
 // TestSpillModel drives a queue whose disk comes and goes, with restarts, and wants each record to come until it is
 // acknowledged, and the oldest first.
 func TestSpillModel(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	runs := 0
 	rapid.Check(t, func(t *rapid.T) {

@@ -22,11 +22,14 @@ import (
 // tortureEnv is how many trials each case of TestTorture makes.
 const tortureEnv = "QUEUE_TORTURE"
 
+// short is how many trials there are without it.
+const short = 2
+
 func trials() int {
 	if n, err := strconv.Atoi(os.Getenv(tortureEnv)); err == nil {
 		return n
 	}
-	return 3
+	return short
 }
 
 // tally is a row of the table.
@@ -132,8 +135,9 @@ func upTo(n int) []int {
 }
 
 // TestTorture kills processes, and damages files, and shows that what was confirmed and is not damaged comes back. Each
-// case makes 3 trials, or as many as QUEUE_TORTURE says, and prints a row of a table.
+// case makes a few trials, or as many as QUEUE_TORTURE says, and prints a row of a table.
 func TestTorture(t *testing.T) {
+	t.Parallel()
 	var rows []*tally
 	run := func(name string, f func(t *testing.T, row *tally, trial int)) {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
@@ -336,7 +340,11 @@ func (b *base) damageCase(do func(r *rand.Rand, d *damager)) func(t *testing.T, 
 		require.NoError(t, os.CopyFS(dir, os.DirFS(b.dir)))
 		d := &damager{t: t, base: b, dir: dir, hit: make(map[int]bool)}
 		seed := uint64(time.Now().UnixNano())
-		t.Logf("trial %d, seed %d", trial, seed)
+		defer func() {
+			if t.Failed() {
+				t.Logf("trial %d, seed %d", trial, seed)
+			}
+		}()
 		do(rand.New(rand.NewPCG(seed, 0)), d)
 		want := b.want
 		want.damaged = d.hit
@@ -599,7 +607,7 @@ func twoCase(t *testing.T, row *tally, _ int) {
 // TestMillion shows that memory does not depend on how much is on disk.
 func TestMillion(t *testing.T) {
 	total := 20_000
-	if trials() > 3 {
+	if trials() > short {
 		total = 1_000_000
 	}
 	if _, err := os.Stat("/proc/self/status"); err != nil {
@@ -636,7 +644,7 @@ func TestWriteAmplification(t *testing.T) {
 		batch, total int
 		most         float64
 	}{{100, 100_000, 2}, {10, 10_000, 10}, {1, 2000, 100}} {
-		if trials() <= 3 {
+		if trials() <= short {
 			c.total /= 10
 		}
 		q := openTest(t, t.TempDir(), Limits{Bytes: large})

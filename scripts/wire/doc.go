@@ -1,5 +1,8 @@
 // Package wire has no code of its own. Its tests count, packet by packet, what
-// a message to the Socket API costs on the wire:
+// a message to the Socket API costs on the wire, and lose packets to see what a
+// client makes of it: for every failure of a link or a cloud they print the
+// verdict, the bytes that the client reports and those that were counted, and
+// whether the cloud had the message:
 //
 //	go test -count=1 -v ./scripts/wire
 //

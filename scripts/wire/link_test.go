@@ -5,6 +5,7 @@ package wire_test
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -134,6 +135,26 @@ func (n *namespace) addIPv6(addr netip.Addr) error {
 		return fmt.Errorf("IPv6 address: %w", errno)
 	}
 	return nil
+}
+
+// awaitSource waits until what goes to the address has the source that it
+// should have: for a moment a new address is not used.
+func (n *namespace) awaitSource(t *testing.T, source, to netip.Addr) {
+	t.Helper()
+	for range 500 {
+		var got netip.Addr
+		n.run(func() {
+			if conn, err := net.Dial("udp6", netip.AddrPortFrom(to, 9).String()); err == nil {
+				got = conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
+				_ = conn.Close()
+			}
+		})
+		if got == source {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("cannot use the address ", source)
 }
 
 // set makes a request about tun0.

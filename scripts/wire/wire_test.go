@@ -62,8 +62,6 @@ func newBench(t *testing.T, handle func(net.Conn)) *bench {
 	require.NoError(t, err)
 	b := &bench{device: device, cloud: cloud, link: &link{delay: oneWay}}
 	b.link.join(t, device.tun, cloud.tun)
-	require.NoError(t, device.addIPv6(deviceIPv6))
-	require.NoError(t, cloud.addIPv6(cloudIPv6))
 
 	var l net.Listener
 	cloud.run(func() {

@@ -5,7 +5,7 @@
 // emulated cloud, while the link fails and processes are killed. It ends with a
 // table, and with exit code 1 if something was lost or invented that must not be.
 //
-// Everything takes about eight minutes. Full disks need root, for a small file
+// Everything takes about seven minutes. Full disks need root, for a small file
 // system.
 package main
 

@@ -18,7 +18,7 @@ type Account struct {
 	Lost, Outside int
 	// Duplicates counts the further times that metrics were delivered. Repeated
 	// are the messages that were the very same bytes as one before, and Rewritten
-	// those with metrics that had been in another one.
+	// those with metrics that had been in another one, or that they hold twice.
 	Duplicates, Repeated, Rewritten int
 	// Late counts the metrics of which a later one was delivered first.
 	Late int
@@ -61,7 +61,7 @@ func Count(sent []lab.Metric, messages []lab.Message) (Account, error) {
 			}
 			if times[n]++; times[n] > 1 {
 				a.Duplicates++
-				same := messages[first[n]].Data == message.Data
+				same := first[n] != i && messages[first[n]].Data == message.Data
 				repeated, rewritten = repeated || same, rewritten || !same
 				continue
 			}

@@ -60,6 +60,10 @@ func TestCount(t *testing.T) {
 			loss.Account{Sent: 10, Delivered: 5, Lost: 5, Duplicates: 1, Rewritten: 1, Messages: 3, Missing: "5-9"},
 		},
 		{
+			"the same metrics in one message", []lab.Message{of("a", 0, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9)},
+			loss.Account{Sent: 10, Delivered: 10, Duplicates: 2, Rewritten: 1, Messages: 1},
+		},
+		{
 			"out of order", []lab.Message{of("a", 0, 1, 8, 9), of("b", 2, 3, 4), of("c", 5, 6, 7)},
 			loss.Account{Sent: 10, Delivered: 10, Late: 6, Messages: 3},
 		},

@@ -46,7 +46,7 @@ drained: from Telegraf's restart to the last message.
 			continue
 		}
 		if v.Duplicates > 0 {
-			fmt.Fprintf(w, "%s: %d messages came twice, byte for byte; %d hold metrics that had come in another, since Telegraf wrote a batch again\n",
+			fmt.Fprintf(w, "%s: %d messages came twice, byte for byte; %d hold metrics twice that Telegraf had written twice\n",
 				r.Case.Name, v.Repeated, v.Rewritten)
 		}
 		switch {

@@ -131,6 +131,27 @@ func TestWriteBacklog(t *testing.T) {
 	require.NoError(t, h.Write(metrics[:1]))
 }
 
+// While there is no network, a full message is packed once: to look for the
+// network costs no more than that.
+func TestWritePacksOnce(t *testing.T) {
+	c := newCloud(t, "")
+	h := connect(t, c, func(h *Hologram) { h.MessageSize = 600 })
+	address := h.client.Address
+	h.client.Address = "127.0.0.1:1"
+	metrics := metricsOf(t, "tsbs_iot", 60)
+	require.Error(t, h.Write(metrics))
+	once := h.packer.encoded
+	for range 5 {
+		metrics = append(metrics, gauge("later", 1))
+		require.Error(t, h.Write(metrics))
+	}
+	require.Equal(t, once, h.packer.encoded)
+	h.client.Address = address
+	require.NoError(t, h.Write(metrics))
+	requireEqual(t, metrics, c.metrics(t))
+	require.Nil(t, h.ready)
+}
+
 // What an exchange tells of tries that came before.
 func TestExchanges(t *testing.T) {
 	c := newCloud(t, "reset-taken:1,code-2:1")

@@ -1,8 +1,6 @@
 package hologram
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -10,8 +8,9 @@ import (
 	"strings"
 
 	"github.com/influxdata/telegraf"
-	"github.com/influxdata/telegraf/plugins/serializers/influx"
 
+	"telegraf-hologram/internal/jsonwrite"
+	"telegraf-hologram/internal/metric"
 	"telegraf-hologram/internal/payload"
 )
 
@@ -32,9 +31,9 @@ func newFormat(name string) format {
 	case formatCompact:
 		return &compact{}
 	case formatInflux:
-		return &lines{serialize: influxSerializer(), separator: "\n"}
+		return &lines{append: metric.AppendLine, separator: "\n"}
 	case formatJSON:
-		return &lines{serialize: serializeJSON, before: `{"metrics":[`, separator: ",", after: "]}"}
+		return &lines{append: appendJSON, before: `{"metrics":[`, separator: ",", after: "]}"}
 	}
 	return nil
 }
@@ -56,7 +55,7 @@ func (c *compact) encode(from, to int, seq payload.Sequence) (string, error) {
 
 // lines is a format of metrics that are written one by one.
 type lines struct {
-	serialize                func(telegraf.Metric) ([]byte, error)
+	append                   func([]byte, telegraf.Metric) ([]byte, error)
 	before, separator, after string
 	all                      []byte
 	ends                     []int // of each metric in all, without the separator
@@ -65,15 +64,16 @@ type lines struct {
 func (l *lines) reset() { l.all, l.ends = l.all[:0], l.ends[:0] }
 
 func (l *lines) add(m telegraf.Metric) error {
-	b, err := l.serialize(m)
+	all := l.all
+	if len(l.ends) > 0 {
+		all = append(all, l.separator...)
+	}
+	all, err := l.append(all, m)
 	if err != nil {
 		return err
 	}
-	if len(l.ends) > 0 {
-		l.all = append(l.all, l.separator...)
-	}
-	l.all = append(l.all, b...)
-	l.ends = append(l.ends, len(l.all))
+	l.all = all
+	l.ends = append(l.ends, len(all))
 	return nil
 }
 
@@ -86,46 +86,36 @@ func (l *lines) encode(from, to int, _ payload.Sequence) (string, error) {
 	return strings.ToValidUTF8(l.before+string(l.all[start:l.ends[to-1]])+l.after, "\ufffd"), nil
 }
 
-func influxSerializer() func(telegraf.Metric) ([]byte, error) {
-	s := &influx.Serializer{UintSupport: true}
-	initErr := s.Init()
-	return func(m telegraf.Metric) ([]byte, error) {
-		if initErr != nil {
-			return nil, initErr
-		}
-		b, err := s.Serialize(m)
-		return bytes.TrimSuffix(b, []byte("\n")), err
-	}
-}
-
-// serializeJSON writes a metric as Telegraf's JSON serializer does, with the
+// appendJSON appends a metric as Telegraf's JSON serializer writes it, with the
 // time in nanoseconds.
-func serializeJSON(m telegraf.Metric) ([]byte, error) {
-	fields := make(map[string]any, len(m.FieldList()))
-	for _, f := range m.FieldList() {
+func appendJSON(dst []byte, m telegraf.Metric) ([]byte, error) {
+	w := jsonwrite.NewWriter(dst)
+	w.BeginObject()
+	w.Name("fields").BeginObject()
+	fields := slices.Clone(m.FieldList())
+	slices.SortFunc(fields, func(a, b *telegraf.Field) int { return strings.Compare(a.Key, b.Key) })
+	some := false
+	for _, f := range fields {
 		// JSON has no way to write these; Telegraf's serializer drops them too.
 		if v, ok := f.Value.(float64); ok && (math.IsNaN(v) || math.IsInf(v, 0)) {
 			continue
 		}
-		fields[f.Key] = f.Value
+		if !w.Name(f.Key).Value(f.Value) {
+			return dst, fmt.Errorf("the field %q has a value of the type %T, which no field can have", f.Key, f.Value)
+		}
+		some = true
 	}
-	if len(fields) == 0 {
-		return nil, errors.New("has no fields that JSON can carry")
+	if !some {
+		return dst, errors.New("has no fields that JSON can carry")
 	}
-	tags := make(map[string]string, len(m.TagList()))
+	w.EndObject()
+	w.Name("name").String(m.Name())
+	w.Name("tags").BeginObject()
 	for _, t := range m.TagList() {
-		tags[t.Key] = t.Value
+		w.Name(t.Key).String(t.Value)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(struct {
-		Fields    map[string]any    `json:"fields"`
-		Name      string            `json:"name"`
-		Tags      map[string]string `json:"tags"`
-		Timestamp int64             `json:"timestamp"`
-	}{fields, m.Name(), tags, m.Time().UnixNano()}); err != nil {
-		return nil, fmt.Errorf("writing JSON: %w", err)
-	}
-	return slices.Clone(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+	w.EndObject()
+	w.Name("timestamp").Int(m.Time().UnixNano())
+	w.EndObject()
+	return w.Bytes(), nil
 }

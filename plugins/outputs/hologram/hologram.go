@@ -74,6 +74,7 @@ type Hologram struct {
 
 	inflight *inflight // may have been taken: sent again before any other
 	suspect  *inflight // may be one that the cloud never answers: sent after the others
+	ready    *inflight // certainly not taken, and full: it need not be packed again
 }
 
 // New returns the plugin with its default options.

@@ -35,7 +35,8 @@ type packer struct {
 type message struct {
 	data   string
 	topics []string
-	size   int // of the whole message in bytes
+	size   int  // of the whole message in bytes
+	full   bool // one metric more was too many
 }
 
 // maxMapped bounds the memory for topics; names are few unless something is wrong.
@@ -172,7 +173,7 @@ func (p *packer) fill(topics []string, from int, seq payload.Sequence) (message,
 		guess = p.next(fits, over)
 	}
 	if fits.n < rest {
-		p.last = fits.n
+		p.last, best.full = fits.n, true
 	}
 	return best, fits.n, nil
 }

@@ -2,8 +2,13 @@ package hologram
 
 import (
 	"errors"
+	"fmt"
 	"hash/crc32"
+	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/influxdata/telegraf"
 
@@ -12,27 +17,110 @@ import (
 	"telegraf-hologram/internal/socketapi"
 )
 
-// State is what the plugin remembers over a restart.
+// State is what the plugin remembers over a restart. It is an execd.State.
 type State struct {
 	// Sequence is the number of the next message.
-	Sequence uint16 `json:"sequence"`
+	Sequence uint16
 	// Sending describes the message that was out, or whose fate was unknown.
-	Sending *trace `json:"sending,omitempty"`
+	Sending *trace
 	// Addresses are those of the cloud, as they were looked up last.
-	Addresses []socketapi.CachedAddress `json:"addresses,omitempty"`
+	Addresses []socketapi.CachedAddress
 }
 
 // trace is enough of a message to make the same again from the same metrics.
 type trace struct {
-	Sequence uint16 `json:"sequence"`
-	Metrics  int    `json:"metrics"`
-	Checksum uint32 `json:"checksum"` // of data and topics
+	Sequence uint16
+	Metrics  int
+	Checksum uint32 // of data and topics
+}
+
+var _ execd.State = (*State)(nil)
+
+// MarshalText returns the state as lines of words:
+//
+//	sequence NUMBER
+//	sending NUMBER METRICS CHECKSUM
+//	address FAMILY ADDRESS SECONDS HOST
+//
+// The checksum is hexadecimal, and the seconds are those from 1970 to the lookup.
+// The first line is always there, the second at most once.
+func (s *State) MarshalText() ([]byte, error) {
+	b := fmt.Appendf(nil, "sequence %d\n", s.Sequence)
+	if t := s.Sending; t != nil {
+		b = fmt.Appendf(b, "sending %d %d %08x\n", t.Sequence, t.Metrics, t.Checksum)
+	}
+	for _, a := range s.Addresses {
+		if !a.Address.IsValid() || a.Address.Zone() != "" || strings.Contains(a.Host, "\n") {
+			continue // no lookup gives such ones
+		}
+		b = fmt.Appendf(b, "address %d %s %d %s\n", a.Family, a.Address, a.LookedUp.Unix(), a.Host)
+	}
+	return b, nil
+}
+
+// UnmarshalText reads what MarshalText returns. Lines of other kinds, which a
+// later version may have, are passed over.
+func (s *State) UnmarshalText(text []byte) error {
+	*s = State{}
+	for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+		kind, rest, _ := strings.Cut(line, " ")
+		var err error
+		switch {
+		case (kind == "sequence") != (i == 0):
+			return errState
+		case kind == "sequence":
+			s.Sequence, err = number16(rest)
+		case kind == "sending" && s.Sending == nil:
+			s.Sending, err = parseTrace(rest)
+		case kind == "sending":
+			return errState
+		case kind == "address":
+			var a socketapi.CachedAddress
+			a, err = parseAddress(rest)
+			s.Addresses = append(s.Addresses, a)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: line %d: %w", errState, i+1, err)
+		}
+	}
+	return nil
+}
+
+func number16(text string) (uint16, error) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return uint16(n), err
+}
+
+func parseTrace(text string) (*trace, error) {
+	words := strings.SplitN(text, " ", 3)
+	if len(words) < 3 {
+		return nil, errWords
+	}
+	sequence, err := number16(words[0])
+	metrics, err2 := strconv.Atoi(words[1])
+	checksum, err3 := strconv.ParseUint(words[2], 16, 32)
+	return &trace{sequence, metrics, uint32(checksum)}, errors.Join(err, err2, err3)
+}
+
+func parseAddress(text string) (socketapi.CachedAddress, error) {
+	words := strings.SplitN(text, " ", 4)
+	if len(words) < 4 {
+		return socketapi.CachedAddress{}, errWords
+	}
+	family, err := strconv.Atoi(words[0])
+	address, err2 := netip.ParseAddr(words[1])
+	seconds, err3 := strconv.ParseInt(words[2], 10, 64)
+	a := socketapi.CachedAddress{Host: words[3], Family: family, Address: address, LookedUp: time.Unix(seconds, 0).UTC()}
+	return a, errors.Join(err, err2, err3)
 }
 
 // errState says that a state is not one of this plugin.
 var errState = errors.New("restoring the state: not a state of this plugin")
 
-// GetState returns a [*State]. It implements telegraf.StatefulPlugin.
+var errWords = errors.New("words are missing")
+
+// GetState returns a [*State] that is the caller's. It implements
+// telegraf.StatefulPlugin.
 func (h *Hologram) GetState() any {
 	s := &State{Sequence: uint16(h.sequence), Sending: h.sending, Addresses: h.addresses}
 	if h.client != nil {

@@ -109,6 +109,15 @@ func (h *Hologram) sendAll(metrics []telegraf.Metric, hold bool, done *outcome) 
 			todo = without(todo, indices)
 		}
 	}
+	if f := h.ready; f != nil {
+		h.ready = nil
+		if indices := f.find(metrics); indices != nil && f.sequence == h.sequence {
+			if err := h.send(f, indices, done); err != nil {
+				return 0, err
+			}
+			todo = without(todo, indices)
+		}
+	}
 	left, err = h.packer.pack(metrics, todo, h.sequence, hold, done.refuse, func(m message, indices []int) (payload.Sequence, error) {
 		f := &inflight{message: m, sequence: h.sequence}
 		for _, i := range indices {
@@ -225,6 +234,9 @@ func (h *Hologram) send(f *inflight, indices []int, done *outcome) error {
 	case socketapi.RefusedCredentials, socketapi.NotDelivered:
 		if f.doubts == 0 {
 			h.sending = nil
+		}
+		if isNew && f.full {
+			h.ready = f
 		}
 	}
 	if h.end != nil {

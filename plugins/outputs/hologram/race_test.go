@@ -1,0 +1,5 @@
+//go:build race
+
+package hologram
+
+const raceDetector = true
