@@ -184,11 +184,6 @@ func TestRunPipe(t *testing.T) {
 	require.Empty(t, errs.String())
 }
 
-func TestRunInput(t *testing.T) {
-	cfg := &Config{Kind: kindInputs, Source: "x.conf"}
-	require.ErrorIs(t, Run(t.Context(), cfg, strings.NewReader(""), io.Discard, io.Discard), ErrInputs)
-}
-
 // TestChildFootprint prints how soon a child reads and how much memory it takes when idle.
 func TestChildFootprint(t *testing.T) {
 	t.Parallel()

@@ -89,11 +89,6 @@ type Options struct {
 	LogLevel string `toml:"log_level"`
 }
 
-// inputOptions are the options of the host that an input has.
-type inputOptions struct {
-	LogLevel string `toml:"log_level"`
-}
-
 // DefaultOptions returns the options that hold when a configuration sets none.
 func DefaultOptions() Options {
 	return Options{
@@ -217,10 +212,11 @@ type Config struct {
 	// Options are the host's options.
 	Options Options
 
-	output telegraf.Output
-	input  telegraf.Input
-	log    *logger
-	set    []string // the options that the file sets, as "name = value", secrets hidden
+	output   telegraf.Output
+	input    telegraf.Input
+	interval Duration // between two calls of an input's Gather, 0 for none
+	log      *logger
+	set      []string // the options that the file sets, as "name = value", secrets hidden
 }
 
 // Load reads the configuration in the file at path for one of the registered plugins. It does no more than that: no
@@ -368,7 +364,7 @@ func (c *Config) create(table *ast.Table, plugins Plugins) error {
 		plugin, host = c.output, &c.Options
 	default:
 		c.input = plugins.Inputs[c.Name]()
-		plugin, host = c.input, &inputOptions{LogLevel: c.Options.LogLevel}
+		plugin, host = c.input, &inputOptions{Interval: intervalOf(c.input), LogLevel: c.Options.LogLevel}
 	}
 	dec := newDecoder(c.Kind+"."+c.Name, host, plugin)
 	if err := dec.decode(table); err != nil {
@@ -376,7 +372,10 @@ func (c *Config) create(table *ast.Table, plugins Plugins) error {
 	}
 	c.set = dec.set
 	if in, ok := host.(*inputOptions); ok {
-		c.Options.LogLevel = in.LogLevel
+		if e := in.validate(); e != nil {
+			return dec.locate(e)
+		}
+		c.interval, c.Options.LogLevel = in.Interval, in.LogLevel
 	}
 	if e := c.Options.validate(); e != nil {
 		return dec.locate(e)
@@ -390,6 +389,9 @@ func (c *Config) create(table *ast.Table, plugins Plugins) error {
 	}
 	return nil
 }
+
+// Input is the plugin if it is an input, nil if it is an output.
+func (c *Config) Input() telegraf.Input { return c.input }
 
 // Describe tells a person in a few lines what Run would do with this configuration. Secrets are hidden.
 func (c *Config) Describe() string {
@@ -418,6 +420,9 @@ func (c *Config) Describe() string {
 		if o.DataBudget > 0 {
 			fmt.Fprintf(&b, "  budget      %v a month; when used up: %s\n", o.DataBudget, o.DataBudgetAction)
 		}
+	}
+	if c.interval > 0 {
+		fmt.Fprintf(&b, "  gathers     every %v\n", c.interval)
 	}
 	fmt.Fprintf(&b, "  log level   %s\n", o.LogLevel)
 	for i, s := range c.set {

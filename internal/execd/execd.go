@@ -1,13 +1,17 @@
-// Package execd runs one Telegraf plugin as an external process under Telegraf's outputs.execd, and gives it what
-// Telegraf's own agent gives to a built-in plugin: batches, a buffer, retries and a strict configuration.
+// Package execd runs one Telegraf plugin as an external process under Telegraf's outputs.execd or inputs.execd, and gives
+// it what Telegraf's own agent gives to a built-in plugin: a strict configuration, a logger, and for an output batches, a
+// buffer and retries.
 //
-// Telegraf writes line protocol to our standard input and takes a metric for delivered as soon as it is in the pipe.
+// For an output, Telegraf writes line protocol to our standard input and takes a metric for delivered as soon as it is in the pipe.
 // So the input is read without ever waiting for the network: a Splitter cuts it into records, which go into a Queue,
 // and only then more is read. A dispatcher, on a goroutine of its own, takes batches out of the queue, gives them to
 // the plugin's Write and releases what Write settles. What fails is kept and offered again in the same order.
 //
 //	stdin → Splitter → Queue → ParseRecord → plugin's Write
 //	                                       ↘ DeadLetter: what can never be sent
+//
+// An input writes its metrics to standard output, as line protocol, through a Printer, which tells it when they are in
+// the pipe.
 //
 // The end of standard input is the only sign to stop: when a whole process group is signalled, Telegraf still flushes
 // what it holds, and it is closing our input that ends it.
@@ -49,8 +53,8 @@ type Queue interface {
 	Close() error
 }
 
-// ErrInputs says that a configuration is for an input, which this version cannot run.
-var ErrInputs = errors.New("inputs are not in this version; want a plugin such as [[outputs.hologram]]")
+// ErrInputs says that a configuration is for an input where only an output will do.
+var ErrInputs = errors.New("an input has no buffer and no link; want an output such as [[outputs.hologram]]")
 
 const (
 	// endWait is how long Run goes on sending after the end of its input when something would be lost with the process,
@@ -70,18 +74,20 @@ const (
 // Run runs the plugin of the configuration until stdin ends, or until ctx does, which is the same. A configuration can
 // be run once.
 //
-// SIGTERM, SIGINT and SIGHUP do not end it, unless stdin is a terminal: then they are its end. When stdin ends, Run
-// goes on to send what waits, up to the first failure and so long that it returns in less than 2 s; the rest stays on
+// SIGTERM, SIGINT and SIGHUP do not end it, unless stdin is a terminal: then they are its end.
+//
+// When the stdin of an output ends, Run goes on to send what waits, up to the first failure and so long that it returns in less than 2 s; the rest stays on
 // disk. With a buffer in memory that is 4 s, and if metrics had to be left Run returns a *LeftError, which the caller
 // reports. A Write that hangs does not keep Run: when the time is over, the plugin's Close
 // is called beside it, which should end it; Run returns in any case.
 //
+// When the stdin of an input ends, its Stop is called, and Run returns in less than 2 s, whatever Stop does and whether
+// somebody reads stdout or not. It also returns, with an error, when Start fails and when nobody can read stdout any more:
+// Telegraf then starts the process again.
+//
 // Log lines go to stdout and stderr as Telegraf understands them. A reader of stdin that cannot be interrupted (no
 // SetReadDeadline) is left behind when ctx ends before stdin.
 func Run(ctx context.Context, cfg *Config, stdin io.Reader, stdout, stderr io.Writer) error {
-	if cfg.Kind != kindOutputs {
-		return fmt.Errorf("%s: %w", cfg.Source, ErrInputs)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	release := holdSignals(cancel, terminal(stdin))
@@ -89,6 +95,9 @@ func Run(ctx context.Context, cfg *Config, stdin io.Reader, stdout, stderr io.Wr
 
 	cfg.log.attach(stdout, stderr)
 	defer cfg.log.detach()
+	if cfg.Kind == kindInputs {
+		return runInput(ctx, cfg, stdin, stdout)
+	}
 
 	q, dir, err := openQueue(ctx, cfg)
 	if err != nil {

@@ -23,10 +23,12 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// child runs a recorder that appends the names of its metrics to its file.
+// child runs a recorder that appends the names of its metrics to its file, or an input.
 func child(text string) int {
 	r := &recorder{}
-	cfg, err := Parse([]byte(text), "child", pluginsWith(r))
+	plugins := pluginsWith(r)
+	plugins.Inputs = inputsWith(childInput()).Inputs
+	cfg, err := Parse([]byte(text), "child", plugins)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -1,0 +1,295 @@
+package execd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/influxdata/telegraf"
+
+	"telegraf-hologram/internal/metric"
+)
+
+// slowPrint is how long a metric may wait for Telegraf to read before the log says so.
+const slowPrint = 30 * time.Second
+
+// ErrEnded says that a metric was not written, or not to its end, because the process ends.
+var ErrEnded = errors.New("the process ends")
+
+// Printer is the accumulator that an input gets from this host: one that says what has become of a metric. An input
+// that must not lose any asserts it in Start, and can do without where another host runs it:
+//
+//	if p, ok := acc.(execd.Printer); ok { ... }
+type Printer interface {
+	telegraf.Accumulator
+	// Print writes metrics to stdout, each in one write, and returns when the last one is written. That is all that can
+	// be known: they are in the pipe to Telegraf, which may have read them or not, and tells nobody what it does with
+	// them. As long as Telegraf does not read, Print waits; after the end of stdin it waits for 700 ms at most.
+	//
+	// After an error, which is ErrEnded or that of writing, the metrics up to some point are written, and the next one
+	// perhaps in part. A metric that can never be written, because it has no name or no field that line protocol can
+	// hold, is dropped with a line in the log, and is no error.
+	Print(metrics ...telegraf.Metric) error
+}
+
+// accumulator writes metrics to stdout as line protocol. It may be used by several goroutines.
+type accumulator struct {
+	log telegraf.Logger
+	out io.Writer
+
+	// turn has a token while nobody writes. Who takes it gives it back when the write has returned, which can be after
+	// the end.
+	turn  chan struct{}
+	line  []byte // the next fields belong to who has the turn
+	torn  bool   // the last line was written in part
+	cause error  // of broken
+
+	broken chan struct{} // closed when nobody can read stdout any more
+	ended  chan struct{} // closed when nothing is written any more
+
+	precision                atomic.Int64
+	written, dropped, failed atomic.Int64
+	tracked                  atomic.Uint64
+}
+
+var _ Printer = (*accumulator)(nil)
+
+func newAccumulator(out io.Writer, log telegraf.Logger) *accumulator {
+	a := &accumulator{log: log, out: out, turn: make(chan struct{}, 1), broken: make(chan struct{}), ended: make(chan struct{})}
+	a.turn <- struct{}{}
+	return a
+}
+
+// end lets every call return that writes or wants to.
+func (a *accumulator) end() { close(a.ended) }
+
+// brokenBy is why nobody can read stdout any more, once broken is closed.
+func (a *accumulator) brokenBy() error { return a.cause }
+
+func (a *accumulator) counts() (written, dropped, failed int) {
+	return int(a.written.Load()), int(a.dropped.Load()), int(a.failed.Load())
+}
+
+func (a *accumulator) Print(metrics ...telegraf.Metric) error {
+	for _, m := range metrics {
+		if _, err := a.print(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// print writes a metric and settles it. written is false without an error if the metric was dropped.
+func (a *accumulator) print(m telegraf.Metric) (written bool, err error) {
+	line, err := a.take(m)
+	switch {
+	case err != nil:
+	case line == nil:
+		m.Reject()
+		a.dropped.Add(1)
+		// Neither tags nor fields: they may hold what no log is to have.
+		a.log.Warnf("metric %q has no name or no field that can be written, and is dropped", m.Name())
+		return false, nil
+	default:
+		err = a.write(line)
+	}
+	if err != nil {
+		m.Drop()
+		a.failed.Add(1)
+		return false, fmt.Errorf("cannot write a metric: %w", err)
+	}
+	m.Accept()
+	a.written.Add(1)
+	return true, nil
+}
+
+// take waits for the turn to write, and returns the line of a metric: nil, without the turn, if it has none.
+func (a *accumulator) take(m telegraf.Metric) ([]byte, error) {
+	select {
+	case <-a.ended:
+		return nil, ErrEnded // Even if it could be written still: a plugin that has not stopped yet must see the end.
+	default:
+	}
+	select {
+	case <-a.ended:
+		return nil, ErrEnded
+	case <-a.turn:
+	}
+	line := a.line[:0]
+	if a.torn {
+		line = append(line, '\n')
+	}
+	line, err := metric.AppendLine(line, a.timed(m))
+	a.line = line
+	if err != nil {
+		a.turn <- struct{}{}
+		return nil, nil //nolint:nilerr // it says that there is no line, and holds tags
+	}
+	a.line = append(line, '\n')
+	return a.line, nil
+}
+
+// write writes a line in one piece, and gives the turn back.
+func (a *accumulator) write(line []byte) error {
+	result := make(chan error, 1)
+	go func() {
+		n, err := a.out.Write(line)
+		if err == nil && n < len(line) {
+			err = io.ErrShortWrite
+		}
+		a.torn = err != nil && (n > 0 || a.torn)
+		if nobodyReads(err) && a.cause == nil {
+			a.cause = fmt.Errorf("nobody reads the metrics: %w", err)
+			close(a.broken)
+		}
+		if cap(a.line) > MaxRecord {
+			a.line = nil
+		}
+		a.turn <- struct{}{}
+		result <- err
+	}()
+	slow := time.NewTimer(slowPrint)
+	defer slow.Stop()
+	for {
+		select {
+		case err := <-result:
+			return err
+		case <-a.ended:
+			return ErrEnded
+		case <-slow.C:
+			a.log.Warnf("Telegraf has not read metrics for %v", Duration(slowPrint))
+		}
+	}
+}
+
+// nobodyReads tells whether an error of writing is for ever.
+func nobodyReads(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// timed returns the metric with a time that line protocol can hold, in the precision that is set.
+func (a *accumulator) timed(m telegraf.Metric) telegraf.Metric {
+	at := m.Time()
+	if at.Before(time.Unix(0, math.MinInt64)) || at.After(time.Unix(0, math.MaxInt64)) {
+		at = time.Now()
+	}
+	if p := time.Duration(a.precision.Load()); p > 1 {
+		at = at.Round(p)
+	}
+	if at.Equal(m.Time()) {
+		return m
+	}
+	m = m.Copy()
+	m.SetTime(at)
+	return m
+}
+
+// AddMetric prints a metric; if that fails it is in the log.
+func (a *accumulator) AddMetric(m telegraf.Metric) { a.add(m) }
+
+func (a *accumulator) add(m telegraf.Metric) (written bool) {
+	written, err := a.print(m)
+	if err != nil {
+		a.AddError(err)
+	}
+	return written
+}
+
+func (a *accumulator) AddFields(name string, fields map[string]any, tags map[string]string, at ...time.Time) {
+	a.addFields(telegraf.Untyped, name, fields, tags, at)
+}
+
+func (a *accumulator) AddGauge(name string, fields map[string]any, tags map[string]string, at ...time.Time) {
+	a.addFields(telegraf.Gauge, name, fields, tags, at)
+}
+
+func (a *accumulator) AddCounter(name string, fields map[string]any, tags map[string]string, at ...time.Time) {
+	a.addFields(telegraf.Counter, name, fields, tags, at)
+}
+
+func (a *accumulator) AddSummary(name string, fields map[string]any, tags map[string]string, at ...time.Time) {
+	a.addFields(telegraf.Summary, name, fields, tags, at)
+}
+
+func (a *accumulator) AddHistogram(name string, fields map[string]any, tags map[string]string, at ...time.Time) {
+	a.addFields(telegraf.Histogram, name, fields, tags, at)
+}
+
+// addFields prints a metric, its fields in the order of their names.
+func (a *accumulator) addFields(kind telegraf.ValueType, name string, fields map[string]any, tags map[string]string, at []time.Time) {
+	tagList := make([]telegraf.Tag, 0, len(tags))
+	for key, value := range tags {
+		tagList = append(tagList, telegraf.Tag{Key: key, Value: value})
+	}
+	fieldList := make([]telegraf.Field, 0, len(fields))
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		fieldList = append(fieldList, telegraf.Field{Key: key, Value: fields[key]})
+	}
+	when := time.Now()
+	if len(at) > 0 {
+		when = at[0]
+	}
+	m := metric.New(name, tagList, fieldList, when)
+	m.SetType(kind)
+	a.add(m)
+}
+
+// SetPrecision rounds the times of metrics from now on. At first they are not rounded.
+func (a *accumulator) SetPrecision(precision time.Duration) { a.precision.Store(int64(precision)) }
+
+// AddError puts an error into the log.
+func (a *accumulator) AddError(err error) {
+	if err != nil {
+		a.log.Errorf("%v", err)
+	}
+}
+
+// WithTracking returns an accumulator that tells about each metric whether it was written, as Printer explains it, up to
+// limit of them before Delivered is read.
+func (a *accumulator) WithTracking(limit int) telegraf.TrackingAccumulator {
+	return &tracker{accumulator: a, delivered: make(chan telegraf.DeliveryInfo, max(limit, 1))}
+}
+
+// tracker is a telegraf.TrackingAccumulator.
+type tracker struct {
+	*accumulator
+	delivered chan telegraf.DeliveryInfo
+}
+
+// AddTrackingMetric prints a metric.
+func (t *tracker) AddTrackingMetric(m telegraf.Metric) telegraf.TrackingID {
+	return t.AddTrackingMetricGroup([]telegraf.Metric{m})
+}
+
+// AddTrackingMetricGroup prints metrics; they count as delivered if every one of them was written.
+func (t *tracker) AddTrackingMetricGroup(group []telegraf.Metric) telegraf.TrackingID {
+	d := delivery{id: telegraf.TrackingID(t.tracked.Add(1)), delivered: true}
+	for _, m := range group {
+		d.delivered = t.add(m) && d.delivered
+	}
+	// Whoever adds without reading would wait for itself.
+	select {
+	case t.delivered <- d:
+	default:
+		t.log.Errorf("more than %d tracked metrics were added without reading what became of them", cap(t.delivered))
+	}
+	return d.id
+}
+
+// Delivered has what became of metrics and groups, in the order in which they were added.
+func (t *tracker) Delivered() <-chan telegraf.DeliveryInfo { return t.delivered }
+
+// delivery is a telegraf.DeliveryInfo.
+type delivery struct {
+	id        telegraf.TrackingID
+	delivered bool
+}
+
+func (d delivery) ID() telegraf.TrackingID { return d.id }
+func (d delivery) Delivered() bool         { return d.delivered }
