@@ -29,6 +29,7 @@ import (
 
 	"github.com/influxdata/telegraf"
 
+	"telegraf-hologram/internal/dirlock"
 	"telegraf-hologram/internal/ledger"
 	"telegraf-hologram/internal/queue"
 )
@@ -155,7 +156,7 @@ func openDeadLetter(log telegraf.Logger, dir string) graveyard {
 func openDisk(ctx context.Context, dir string, limits queue.Limits) (*queue.Disk, error) {
 	for start := time.Now(); ; {
 		disk, err := queue.OpenDisk(dir, limits)
-		var locked *queue.LockedError
+		var locked *dirlock.LockedError
 		if !errors.As(err, &locked) || time.Since(start) >= lockWait {
 			return disk, err
 		}

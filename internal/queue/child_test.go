@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"telegraf-hologram/internal/dirlock"
 )
 
 // childEnv holds what this test binary does when it is started as a child, as JSON of a childTask.
@@ -47,7 +49,7 @@ func childMain() {
 		panic(err)
 	}
 	q, err := OpenDisk(task.Dir, task.Limits)
-	if locked := new(LockedError); errors.As(err, &locked) {
+	if locked := new(dirlock.LockedError); errors.As(err, &locked) {
 		fmt.Printf("locked %d\n", locked.PID)
 		return
 	}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"telegraf-hologram/internal/frame"
 )
 
 // flip changes a byte of a file.
@@ -353,49 +355,25 @@ func FuzzSegment(f *testing.F) {
 	})
 }
 
-// FuzzScanner scans any bytes, without files, and wants frames in order with their checksums, and every frame that was
-// put among the bytes.
-func FuzzScanner(f *testing.F) {
-	f.Add([]byte{}, []byte("record"), []byte{})
-	f.Add(frames(1, "one", "two")[:30], []byte("three"), make([]byte, 100))
-	f.Add([]byte{0xff, 0x00, 0x00, kindPlain, 1, 2, 3, 4, 5}, []byte{}, frames(2, "of another"))
-	f.Fuzz(func(t *testing.T, before, record, behind []byte) {
-		const seed = 12345
-		buf := appendFrames(slices.Clone(before), seed, [][]byte{record}, time.Unix(1_700_000_000, 0))
-		from, to := len(before), len(buf)
-		buf = append(buf, behind...)
-		sc := &scanner{buf: buf, seed: seed}
-		found, last := false, 0
-		for fr, ok := sc.next(); ok; fr, ok = sc.next() {
-			start := int(fr.to) - len(fr.data) - headSize
-			if buf[start+3] != kindPlain {
-				start -= timeSize
-			}
-			require.Equal(t, last, int(fr.from))
-			require.GreaterOrEqual(t, start, last)
-			require.Equal(t, binary.LittleEndian.Uint32(buf[start+4:]), frameSum(seed, buf[start:fr.to]))
-			last = int(fr.to)
-			found = found || start == from && last == to
-		}
-		require.Equal(t, last, sc.pos)
-		require.True(t, found || sc.summed > searchMost)
-		require.Equal(t, len(buf) == last, sc.rest() == nothing)
-	})
-}
-
 // slotOf is a slot file with one value.
 func slotOf(value []byte) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, uint32(len(value)))
 	b = binary.LittleEndian.AppendUint64(b, 1)
 	b = append(b, value...)
-	return append(binary.LittleEndian.AppendUint32(nil, crc32.Checksum(b, castagnoli)), b...)
+	return append(binary.LittleEndian.AppendUint32(nil, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))), b...)
+}
+
+// frameSum is the checksum of the frame that b is.
+func frameSum(seed uint32, b []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return crc32.Update(crc32.Update(seed, table, b[:4]), table, b[frame.HeadSize:])
 }
 
 // isFrame tells whether a record stands in a segment, by another way than the scanner's.
 func isFrame(contents []byte, number uint64, r Record) bool {
 	for _, want := range [][]byte{
 		appendFrames(nil, seedOf(number), [][]byte{r.Data}, r.At),
-		appendFrames(nil, seedOf(number), [][]byte{{}, r.Data}, r.At)[headSize+timeSize:],
+		appendFrames(nil, seedOf(number), [][]byte{{}, r.Data}, r.At)[frame.HeadSize+timeSize:],
 	} {
 		if bytes.Contains(contents, want) {
 			return true
@@ -403,7 +381,7 @@ func isFrame(contents []byte, number uint64, r Record) bool {
 	}
 	// With a time that Append would not have written.
 	for i := range contents {
-		body := i + headSize
+		body := i + frame.HeadSize
 		if end := body + timeSize + len(r.Data); end <= len(contents) && contents[i+3] == kindTimed &&
 			bytes.Equal(contents[body+timeSize:end], r.Data) &&
 			binary.LittleEndian.Uint32(contents[i+4:]) == frameSum(seedOf(number), contents[i:end]) {
@@ -411,18 +389,6 @@ func isFrame(contents []byte, number uint64, r Record) bool {
 		}
 	}
 	return false
-}
-
-// TestSearchIsBounded has bytes that look like frames everywhere.
-func TestSearchIsBounded(t *testing.T) {
-	buf := bytes.Repeat([]byte{0x00, 0xff, 0x0f, kindPlain}, 4<<20/4)
-	start := time.Now()
-	sc := &scanner{buf: buf, seed: seedOf(1)}
-	_, ok := sc.next()
-	require.False(t, ok)
-	require.Equal(t, damage, sc.rest())
-	require.LessOrEqual(t, sc.summed, searchMost+maxBody)
-	require.Less(t, time.Since(start), 5*time.Second)
 }
 
 func TestSpansModel(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"telegraf-hologram/internal/dirlock"
+	"telegraf-hologram/internal/frame"
 	"telegraf-hologram/internal/fsync"
 	"telegraf-hologram/internal/slot"
 )
@@ -45,7 +47,7 @@ type Disk struct {
 	limits      Limits
 	segmentSize int64
 	calls       calls
-	lock        *os.File
+	lock        *dirlock.Lock
 	cursor      *slot.File
 
 	// writing is held by what adds to the files, while it waits for the disk. It is taken before mu.
@@ -74,7 +76,7 @@ type Disk struct {
 
 	loaded *segment // whose first bytes are in buf
 	buf    []byte
-	parts  []frame // reused by Next
+	parts  []part // reused by Next
 }
 
 // run is records in flight that stand one behind the other in a segment.
@@ -85,7 +87,7 @@ type run struct {
 }
 
 // OpenDisk opens the queue in a directory, which it makes if there is none. While it is open no other process can open
-// it; the error is then a *LockedError.
+// it; the error is then a *dirlock.LockedError.
 //
 // What is in the files is never a reason to fail. What was not written to its end is cut off; damaged places are passed
 // over and counted, and their segments are kept with the ending .bad when they are done with, the last few of them.
@@ -111,8 +113,8 @@ func openDisk(dir string, limits Limits, calls calls) (_ *Disk, err error) {
 		calls:       calls,
 		syncedAt:    time.Now(),
 	}
-	if d.lock, err = lockDir(dir); err != nil {
-		return nil, err
+	if d.lock, err = dirlock.Take(dir); err != nil {
+		return nil, fmt.Errorf("the queue in %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -398,7 +400,7 @@ func (d *Disk) oldest(limit int) (records []Record, err error) {
 			d.parts = parts[:0]
 			records = append(records, d.hand(seg, parts)...)
 			if len(records) == limit {
-				d.discover(seg, sc.places)
+				d.discover(seg, sc.Places)
 				return records, nil
 			}
 			d.discoverEnd(seg, sc)
@@ -462,7 +464,7 @@ func (d *Disk) newest(limit int) ([]Record, error) {
 }
 
 // hand hands out records that stand one behind the other.
-func (d *Disk) hand(seg *segment, parts []frame) []Record {
+func (d *Disk) hand(seg *segment, parts []part) []Record {
 	if len(parts) == 0 {
 		return nil
 	}
@@ -550,8 +552,8 @@ func (d *Disk) discover(seg *segment, places int) {
 
 // discoverEnd does so after all of a gap was scanned.
 func (d *Disk) discoverEnd(seg *segment, sc *scanner) {
-	places := sc.places
-	if sc.rest() != nothing {
+	places := sc.Places
+	if sc.Rest() != frame.Nothing {
 		places++
 	}
 	d.discover(seg, places)
@@ -730,7 +732,7 @@ func (d *Disk) expirePart(seg *segment, edge, now int64) {
 		if at == 0 {
 			at = unknown
 		}
-		sc := &scanner{buf: buf[:gap.to], pos: int(gap.from), at: at, seed: seg.seed}
+		sc := newScanner(buf[:gap.to], gap.from, seg.seed, at)
 		var old span // records to drop
 		n := 0
 		drop := func() {
@@ -847,7 +849,7 @@ func (d *Disk) closeFiles() error {
 	if d.cursor != nil {
 		err = d.cursor.Close()
 	}
-	return errors.Join(err, unlock(d.lock))
+	return errors.Join(err, d.lock.Release())
 }
 
 // noRoom tells whether a disk is full, or this user's share of it.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"telegraf-hologram/internal/dirlock"
 )
 
 func ExampleDisk() {
@@ -228,9 +230,9 @@ func TestDiskKeepsFewFiles(t *testing.T) {
 func TestDiskLocked(t *testing.T) {
 	q := openTest(t, t.TempDir(), Limits{Bytes: large})
 	_, err := OpenDisk(q.dir, q.limits)
-	var locked *LockedError
+	var locked *dirlock.LockedError
 	require.ErrorAs(t, err, &locked)
-	require.Equal(t, LockedError{Dir: q.dir, PID: os.Getpid()}, *locked)
+	require.Equal(t, dirlock.LockedError{Dir: q.dir, PID: os.Getpid()}, *locked)
 	require.Contains(t, err.Error(), strconv.Itoa(os.Getpid()))
 	require.NoError(t, q.Close())
 	openTest(t, q.dir, q.limits)

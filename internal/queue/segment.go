@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"telegraf-hologram/internal/frame"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 	// lastNumber is the highest number that a segment can have.
 	lastNumber = math.MaxInt64
 	// readMost is how much of a file is read; none of ours is longer.
-	readMost = 2 * (maxBody + headSize)
+	readMost = 2 * (frame.MaxBody + frame.HeadSize)
 	// pageSize is in what parts a file is read in which some cannot be.
 	pageSize = 4096
 )
@@ -91,7 +93,7 @@ func (s *segment) scan(buf []byte, gap span) *scanner {
 		// The record with the time is gone; this is the closest that is known.
 		at = s.oldest
 	}
-	return &scanner{buf: buf[:gap.to], pos: int(gap.from), at: at, seed: s.seed}
+	return newScanner(buf[:gap.to], gap.from, s.seed, at)
 }
 
 // survey finds out what waits in a segment that was there before, whose bytes are buf, and returns how many places are
@@ -104,11 +106,11 @@ func (s *segment) survey(buf []byte, last bool) (places int, whole int64) {
 			s.waiting++
 			s.note(f.at)
 		}
-		places += sc.places
-		switch rest := sc.rest(); {
-		case rest == torn && last && int64(gap.to) == s.size:
-			whole = int64(sc.pos)
-		case rest != nothing:
+		places += sc.Places
+		switch rest := sc.Rest(); {
+		case rest == frame.Torn && last && int64(gap.to) == s.size:
+			whole = int64(sc.Pos)
+		case rest != frame.Nothing:
 			places++
 		}
 	}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"telegraf-hologram/internal/dirlock"
+	"telegraf-hologram/internal/frame"
 	"telegraf-hologram/internal/slot"
 )
 
@@ -257,7 +259,7 @@ func dropCase(policy Policy) func(t *testing.T, row *tally, trial int) {
 		c.killAfter(t, time.Duration(40+rand.IntN(120))*time.Millisecond)
 
 		// An Append that was not confirmed may have dropped a segment.
-		segment := 8 << 10 / (100 + headSize)
+		segment := 8 << 10 / (100 + frame.HeadSize)
 		want := outcome{tried: c.tried}
 		if policy == DropOldest {
 			for n := min(c.kept, c.dropped+segment); n < c.kept; n++ {
@@ -320,12 +322,12 @@ func newBase(t *testing.T) *base {
 		require.NoError(t, err)
 		number, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(name), logSuffix), 16, 64)
 		require.NoError(t, err)
-		sc := &scanner{buf: contents, seed: seedOf(number)}
+		sc := newScanner(contents, 0, seedOf(number), 0)
 		var places []place
 		for f, ok := sc.next(); ok; f, ok = sc.next() {
 			places = append(places, place{int(f.from), int(f.to), numberOf(f.data)})
 		}
-		require.Equal(t, nothing, sc.rest())
+		require.Equal(t, frame.Nothing, sc.Rest())
 		b.names = append(b.names, filepath.Base(name))
 		b.where[filepath.Base(name)] = places
 	}
@@ -592,7 +594,7 @@ func twoCase(t *testing.T, row *tally, _ int) {
 	children[loser].wait(t)
 
 	_, err := OpenDisk(task.Dir, task.Limits)
-	locked := new(LockedError)
+	locked := new(dirlock.LockedError)
 	require.ErrorAs(t, err, &locked)
 	require.Equal(t, pid, strconv.Itoa(locked.PID))
 	_, err = Inspect(task.Dir)
