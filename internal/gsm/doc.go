@@ -12,4 +12,8 @@
 // An [Assembler] joins the parts of concatenated messages. It does no I/O, has
 // no clock and starts nothing: a caller that adds the parts that are still in
 // the modem after a restart gets to the same result.
+//
+// A [Modem] brings both to a real one, over an at.Driver: it initialises the
+// modem, reads its storages, hands out messages, and deletes them when they are
+// in safety.
 package gsm
