@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/influxdata/telegraf"
+
+	"telegraf-hologram/internal/emulator/modem"
 )
 
 // Exit codes of [Command].
@@ -34,6 +36,8 @@ type Options struct {
 	Flat bool
 	// Quiet prints no line for each message.
 	Quiet bool
+	// Modem is what runs beside the cloud.
+	Modem ModemOptions
 }
 
 // secretList collects device keys. It never fails, since package flag would
@@ -86,6 +90,7 @@ func Flags(fs *flag.FlagSet) *Options {
 	fs.IntVar(&o.MaxSMSLength, "max-sms-length", DefaultMaxSMSLength, "`CHARACTERS` that an SMS may have; -1 is no limit")
 	fs.BoolVar(&o.Quiet, "quiet", false, "print no line for each message")
 	fs.Uint64Var(&o.Seed, "seed", 0, "make --fail with percentages repeatable; 0 is a random seed")
+	modemFlags(fs, &o.Modem)
 	return o
 }
 
@@ -120,7 +125,8 @@ func (o *Options) readKeys() error {
 }
 
 // Command runs the emulator as a command with its arguments (without the name of
-// the program and of the command) until ctx ends. The lines of the messages go
+// the program and of the command) until ctx ends, or, where the first of them is
+// one of the modem's commands, tells a modem that runs elsewhere to do it. The lines of the messages go
 // to stdout. "listening on ADDRESS", which a script can wait for, is the first
 // line on stderr, where the summary at the end and errors go as well. decode may
 // be nil; it is called for several messages at a time.
@@ -128,6 +134,9 @@ func (o *Options) readKeys() error {
 // It returns the exit code: 0 when ctx has ended, 1 for a failure, 2 for wrong
 // usage.
 func Command(ctx context.Context, args []string, stdout, stderr io.Writer, decode func(string) ([]telegraf.Metric, error)) int {
+	if len(args) > 0 && modem.IsCommand(args[0]) {
+		return modem.Command(ctx, args, stdout, stderr)
+	}
 	fs := flag.NewFlagSet("emulator", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {} // not for every wrong option: it would hide the error
@@ -143,6 +152,9 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer, decod
 		return wrongUsage(stderr, fmt.Errorf("%d unexpected argument(s) after the options", fs.NArg()))
 	case o.Log == "" && (o.LogAll || o.Flat):
 		return wrongUsage(stderr, errors.New("-log-all and -flat have no meaning without -log"))
+	}
+	if err := o.Modem.check(); err != nil {
+		return wrongUsage(stderr, err)
 	}
 	o.Decode = decode
 	if err := o.readKeys(); err != nil {
@@ -168,9 +180,10 @@ func failed(stderr io.Writer, err error) int {
 }
 
 func usage(fs *flag.FlagSet, w io.Writer) {
-	_, _ = io.WriteString(w, "Usage: emulator [options]\n\nThe Hologram cloud's Socket API on this machine. Stop it with Ctrl-C.\n\n")
+	_, _ = io.WriteString(w, "Usage: emulator [options]\n\nThe Hologram cloud's Socket API on this machine. With -modem, an AT modem as well. Stop it with Ctrl-C.\n\n")
 	fs.SetOutput(w)
 	fs.PrintDefaults()
+	_, _ = io.WriteString(w, "\nCommands to a modem that runs, each with -modem LINK (and -help):\n\n"+modem.CommandUsage())
 }
 
 // run serves until ctx ends, or an event cannot be written: a message that is
@@ -178,6 +191,17 @@ func usage(fs *flag.FlagSet, w io.Writer) {
 func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	stdout, stderr = &lockedWriter{to: stdout}, &lockedWriter{to: stderr}
+	m, err := startModem(ctx, o, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	if o.Modem.Alone {
+		m.describe(o.Modem.Link, stderr)
+		<-ctx.Done()
+		return nil
+	}
 	var log *Log
 	if o.Log != "" {
 		if log, err = OpenLog(o.Log, o.Flat); err != nil {
@@ -213,6 +237,7 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 	start := time.Now()
 	_, _ = fmt.Fprintf(stderr, "listening on %s\n", ln.Addr())
 	_, _ = fmt.Fprintln(stderr, s.summary())
+	m.describe(o.Modem.Link, stderr)
 	err = s.Serve(ctx, ln)
 	_, _ = fmt.Fprintf(stderr, "%s in %s\n", s.Counters(), time.Since(start).Round(100*time.Millisecond))
 	return errors.Join(err, failure)
