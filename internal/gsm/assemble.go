@@ -28,6 +28,9 @@ type Joined struct {
 	// Locations may still be read: after a restart a part that was not
 	// deleted in time would otherwise begin a message anew.
 	IDs []ID
+	// PDUs are the parts as Decode got them, in their order: hexadecimal, up to 1024
+	// digits of each. They hold text and numbers.
+	PDUs []string
 	// Locations are where the modem keeps the parts, copies included, in the
 	// order of the parts. They can be deleted as soon as the message is in
 	// safety, and not before.
@@ -36,6 +39,13 @@ type Joined struct {
 	// one that was given out before. Its Locations can be deleted.
 	Repeated bool
 }
+
+// GoString describes the message without its text and numbers.
+func (j Joined) GoString() string { return j.String() }
+
+// String describes the message without its text and numbers. Its receiver is no
+// pointer so that a copy does not print them either.
+func (j Joined) String() string { return j.Message.String() }
 
 // Complete tells whether all parts are there.
 func (j *Joined) Complete() bool { return len(j.Missing) == 0 }
@@ -134,10 +144,10 @@ func (a *Assembler) Add(m *Message, at Location, now time.Time) []*Joined {
 	if c == nil || c.Parts == 1 || m.Kind == StatusReport {
 		p := &part{Message: m}
 		p.keptAt(at)
-		return []*Joined{{Message: m, Parts: 1, IDs: []ID{m.ID}, Locations: p.places}}
+		return []*Joined{{Message: m, Parts: 1, IDs: []ID{m.ID}, PDUs: []string{m.pdu}, Locations: p.places}}
 	}
 	if when, ok := a.given[m.ID]; ok && now.Sub(when) < a.timeout {
-		j := &Joined{Message: m, Parts: c.Parts, IDs: []ID{m.ID}, Repeated: true}
+		j := &Joined{Message: m, Parts: c.Parts, IDs: []ID{m.ID}, PDUs: []string{m.pdu}, Repeated: true}
 		if at != (Location{}) {
 			j.Locations = []Location{at}
 		}
@@ -323,6 +333,7 @@ func (a *Assembler) give(s *set, now time.Time) *Joined {
 		first.Repaired |= p.Repaired
 		_, _ = h.Write(p.ID[:])
 		j.IDs = append(append(j.IDs, p.ID), p.copies...)
+		j.PDUs = append(j.PDUs, p.pdu)
 		j.Locations = append(j.Locations, p.places...)
 		for _, at := range p.places {
 			delete(a.places, at)

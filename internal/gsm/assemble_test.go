@@ -1,6 +1,7 @@
 package gsm_test
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -155,4 +156,22 @@ func fuzzPool(tb testing.TB) []*gsm.Message {
 		}
 	}
 	return pool
+}
+
+// The PDUs come with the message, those of copies left out, and are never printed.
+func TestJoinedPDUs(t *testing.T) {
+	m := encode.Message{From: "+491511", Text: strings.Repeat("text ", 60), Reference: 7, Time: time.Unix(1e9, 0)}
+	pdus, err := m.Deliver()
+	require.NoError(t, err)
+	require.Len(t, pdus, 2)
+	a := gsm.NewAssembler(0, 0)
+	now := time.Now()
+	require.Empty(t, a.Add(gsm.Decode(pdus[1], 0), gsm.Location{Storage: "SM", Index: 1}, now))
+	require.Empty(t, a.Add(gsm.Decode(pdus[1], 0), gsm.Location{Storage: "SM", Index: 2}, now))
+	out := a.Add(gsm.Decode(pdus[0], 0), gsm.Location{Storage: "SM", Index: 3}, now)
+	require.Len(t, out, 1)
+	require.Equal(t, pdus, out[0].PDUs)
+	for _, printed := range []string{fmt.Sprint(*out[0]), fmt.Sprintf("%#v", *out[0]), fmt.Sprintf("%+v", out[0])} {
+		require.Equal(t, "deliver gsm7 of 2 parts", printed)
+	}
 }

@@ -27,7 +27,7 @@ const maxPDU = 512
 func Decode(pdu string, length int) *Message {
 	pdu = strings.Trim(pdu, " \t\r\n\"")
 	b, surplus := decodeHex(pdu)
-	m := &Message{}
+	m := &Message{pdu: pdu[:min(len(pdu), 2*maxPDU)]}
 	if len(b) == 0 {
 		m.ID = identity([]byte(pdu))
 		m.Err = &DecodeError{Field: "PDU", Err: ErrNotHex}

@@ -245,6 +245,7 @@ type Message struct {
 	// joined message it is that of the first part that has one.
 	Err error
 
+	pdu  string // as it was decoded, in hexadecimal
 	body segment
 }
 
