@@ -23,14 +23,15 @@ const (
 // AT&F: they undo what a user has stored, and more with some modems. Only what a
 // modem cannot do without may fail.
 func (s *session) initialise(ctx context.Context) error {
-	s.setState(Starting)
+	s.setState(Starting, nil)
 	wait, started := firstSIMWait, time.Now()
 	for {
 		err := s.prepare(ctx)
 		if err == nil {
 			s.mu.Lock()
-			s.driver, s.status.State, s.status.Err = s.d, Ready, nil
+			s.driver = s.d
 			s.mu.Unlock()
+			s.setState(Ready, nil)
 			return nil
 		}
 		limit := s.cfg.SIMTimeout
@@ -44,7 +45,7 @@ func (s *session) initialise(ctx context.Context) error {
 		if time.Since(started)+wait > limit {
 			return err
 		}
-		s.setState(StateOf(problem))
+		s.setState(StateOf(problem), err)
 		if err := s.sleep(ctx, wait); err != nil {
 			return err
 		}
@@ -97,15 +98,6 @@ func (s *session) prepare(ctx context.Context) error {
 	if err := s.findStorages(ctx); err != nil {
 		return err
 	}
-	// Service 1 (phase 2+) wants what is handed over to be acknowledged. It is not
-	// asked for, since a modem that misses one acknowledgement hands over nothing
-	// more, but another owner of the modem may have asked.
-	lines, ok, err := s.try(ctx, "AT+CSMS?")
-	if err != nil {
-		return err
-	}
-	p := at.Params(argsOf(lines, "+CSMS"))
-	s.mustAck = ok && len(p) > 0 && p[0] == "1"
 	if err := s.indications(ctx); err != nil {
 		return err
 	}
@@ -314,9 +306,15 @@ func (s *session) remember(ctx context.Context) (err error) {
 		return err
 	}
 	s.cnmi = argsOf(lines, "+CNMI")
-	if p := at.Params(s.cnmi); len(p) > 1 && p[1] != "1" {
-		s.cfg.Log.Debugf("AT+CNMI is not what it was set to")
+	// Service 1 (phase 2+) wants what is handed over to be acknowledged. It is not
+	// asked for, since a modem that misses one acknowledgement hands over nothing
+	// more, but a user or another owner of the modem may have asked.
+	lines, _, err = s.try(ctx, "AT+CSMS?")
+	if err != nil {
+		return err
 	}
+	p := at.Params(argsOf(lines, "+CSMS"))
+	s.mustAck = len(p) > 0 && p[0] == "1"
 	s.mu.Lock()
 	s.status.Indications = s.cnmi
 	s.mu.Unlock()

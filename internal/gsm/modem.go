@@ -68,6 +68,10 @@ type Config struct {
 	// Parts are those that KeepPart has taken and that are still needed.
 	Parts []Part
 
+	// OnState is told what the modem is doing while Run runs, and why it is not ready;
+	// the state that Run's error leaves is not told. It is called on Run's goroutine,
+	// and may be nil.
+	OnState func(state State, cause error)
 	// Log may be nil.
 	Log Logger
 }
@@ -153,7 +157,7 @@ func NewModem(cfg Config) *Modem {
 // Deleting a message from a SIM and listing a full one take some modems long: the
 // driver's timeout should not be under ten seconds.
 func (m *Modem) Run(ctx context.Context, d *at.Driver) error {
-	s := &session{Modem: m, d: d}
+	s := &session{Modem: m, d: d, warned: make(map[string]bool)}
 	m.begin()
 	err := s.initialise(ctx)
 	if err == nil {
@@ -187,6 +191,8 @@ type session struct {
 	cnmi      string              // the answer to AT+CNMI?, empty if there is none
 	fullIndex string              // of AT+CIND's smsfull
 
+	warned map[string]bool // of what goes on and on
+
 	// What is to be done.
 	direct    []at.URC // +CMT and +CDS
 	doomed    []doomed // to be deleted
@@ -195,7 +201,7 @@ type session struct {
 	indicated bool // a message was announced
 	again     bool // something could not be read
 	retries   int  // sweeps in a row that were to find what was announced
-	repairs   int  // initialisations in a row for want of AT+CPMS
+	repairs   int  // initialisations for want of AT+CPMS
 	found     int  // new messages in a sweep
 }
 
@@ -210,7 +216,7 @@ const (
 func (s *session) serve(ctx context.Context) error {
 	s.sweepDue = true
 	timeouts := 0
-	var due time.Time // of the next sweep
+	due := time.Now().Add(s.cfg.PollInterval) // the next sweep after this one
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	for {
@@ -434,6 +440,14 @@ func (s *session) add(ctx context.Context, msg *Message, p Part, at Location) bo
 		return true
 	}
 	return s.cfg.KeepPart == nil || s.keepPart(ctx, msg.ID)
+}
+
+// warn tells of what may go on, once for each connection.
+func (s *session) warn(format string, args ...any) {
+	if !s.warned[format] {
+		s.warned[format] = true
+		s.cfg.Log.Warnf(format, args...)
+	}
 }
 
 // silent is no Logger.

@@ -74,10 +74,17 @@ func (m *Modem) end(err error) {
 	m.status.State, m.status.Err = StateOf(err), err
 }
 
-func (m *Modem) setState(state State) {
+// setState takes down what the modem is doing within Run, and tells it.
+func (m *Modem) setState(state State, cause error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.status.State = state
+	if state == Ready {
+		m.status.Err = nil
+	}
+	m.mu.Unlock()
+	if m.cfg.OnState != nil {
+		m.cfg.OnState(state, cause)
+	}
 }
 
 func (m *Modem) count(f func(*Counters)) {
@@ -196,14 +203,20 @@ func (n Network) Registered() bool {
 	return n.Circuit.Registered() || n.Packet.Registered() || n.EPS.Registered()
 }
 
-// Registration returns the best of the three.
+// Registration returns the one of the three that says most.
 func (n Network) Registration() Registration {
-	for _, r := range []Registration{n.EPS, n.Packet, n.Circuit} {
+	all := []Registration{n.EPS, n.Packet, n.Circuit}
+	for _, r := range all {
 		if r.Registered() {
 			return r
 		}
 	}
-	return max(n.EPS, n.Packet, n.Circuit)
+	for _, r := range all {
+		if r > 0 {
+			return r
+		}
+	}
+	return slices.Max(all)
 }
 
 // Network asks the modem for signal, registration and operator. What it does not

@@ -94,7 +94,7 @@ func (s *session) sweepStorage(ctx context.Context, storage string, seen map[ID]
 		if !isHarmless(listErr) {
 			return false, listErr
 		}
-		s.cfg.Log.Debugf("Reading the storage %s: %v", storage, listErr)
+		s.warn("A storage cannot be read: %v", listErr)
 	}
 	return whole && listErr == nil, s.makeRoom(ctx, storage, waiting)
 }
@@ -147,7 +147,7 @@ func (s *session) makeRoom(ctx context.Context, storage string, parts []doomed) 
 		}
 		return s.flush(ctx)
 	}
-	for u.Used >= u.Total {
+	for len(parts) > 0 && u.Used >= u.Total {
 		j, ok := s.assembler.Evict(time.Now())
 		if !ok {
 			return nil
@@ -196,7 +196,7 @@ func (s *session) flush(ctx context.Context) error {
 				return err
 			}
 			s.count(func(c *Counters) { c.DeleteFailed++ })
-			s.cfg.Log.Warnf("A message cannot be deleted: %v", err)
+			s.warn("Messages cannot be deleted: %v", err)
 		}
 		s.doomed = s.doomed[1:]
 		s.drain()
@@ -242,7 +242,7 @@ func (s *session) list(ctx context.Context, storage string) (records []record, u
 		records, whole = parseList(lines)
 		switch {
 		case err == nil, isCMS(err, cmsInvalidIndex): // how some say that there is nothing
-		case !isHarmless(err):
+		case !isHarmless(err) && !errors.Is(err, at.ErrTooLong):
 			return records, u, false, err
 		default:
 			s.cfg.Log.Debugf("The storage %s is read record by record: %v", storage, err)
