@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -23,13 +24,17 @@ import (
 	"telegraf-hologram/internal/dirlock"
 	"telegraf-hologram/internal/frame"
 	"telegraf-hologram/internal/fsync"
+	"telegraf-hologram/internal/slot"
 )
 
 const (
 	// LeastLimit is the least limit of a journal, in bytes.
 	LeastLimit = 64 << 10
-	// MaxIDs is how many IDs a journal knows, the newest ones. No modem has room for as many messages.
+	// MaxIDs is how many IDs of its entries a journal knows, the newest ones.
 	MaxIDs = 16384
+	// DroppedIDs is how many IDs it knows besides, those of the entries that it dropped last. No modem has room for as
+	// many messages, so that a small limit lets none be taken for new that is still there.
+	DroppedIDs = 1024
 
 	// segmentMost and segmentLeast bound the size of a file: whole blocks of flash, but a fraction of a small limit.
 	segmentMost  = 256 << 10
@@ -53,7 +58,7 @@ var (
 type Stats struct {
 	// Bytes is how large the files are together.
 	Bytes int64
-	// Known is how many IDs Has knows.
+	// Known is how many IDs Has knows: those of entries, up to MaxIDs, and up to DroppedIDs of dropped ones.
 	Known int
 	// Unprinted is how many entries are not marked.
 	Unprinted int
@@ -80,8 +85,10 @@ type Journal struct {
 	segments []*segment // in the order of their numbers
 	file     *os.File   // of the last segment, nil if nothing is added to that any more
 	next     uint64     // the number of the next segment
-	order    []ID       // that are known, in the order of their arrival
+	order    []ID       // of the entries that are known, in the order of their arrival
+	gone     []ID       // those of dropped entries, in the same order
 	known    map[ID]struct{}
+	goneFile *slot.File // with gone, nil as long as nothing was dropped
 	// unprinted has the segment of each entry that is not marked.
 	unprinted map[ID]*segment
 	marks     []ID // that have to be written still
@@ -98,8 +105,8 @@ type calls struct {
 }
 
 // Open opens the journal in a directory, which it makes if there is none. While it is open no other process can open
-// it; the error is then a *dirlock.LockedError. limit is the most that the files may take together, in bytes, at least
-// LeastLimit.
+// it; the error is then a *dirlock.LockedError. limit is the most that the files of entries may take together, in bytes,
+// at least LeastLimit; the IDs of dropped entries take 60 KiB besides.
 //
 // What is in the files is never a reason to fail. What was not written to its end is cut off, and damaged places are
 // passed over and counted: they cost the entries that are damaged, and marks that are damaged let entries be unprinted
@@ -142,6 +149,10 @@ func open(dir string, limit int64, calls calls) (_ *Journal, err error) {
 		if err := j.load(number, i == len(numbers)-1); err != nil {
 			return nil, err
 		}
+	}
+	// After the entries: some of them may be in both, if the process was killed while it dropped them.
+	if err := j.loadGone(); err != nil {
+		return nil, err
 	}
 	// A process that was killed may have begun the last file a moment before.
 	if err := fsync.Dir(dir); err != nil {
@@ -214,7 +225,7 @@ func (j *Journal) resume(seg *segment, whole int64, damaged bool) error {
 }
 
 // Has tells whether the ID is that of an entry, or one of those with it in Also. Of more than MaxIDs IDs it knows the
-// newest, and those of the entries that are not marked.
+// newest, and those of the entries that are not marked. It also knows the DroppedIDs last ones of dropped entries.
 func (j *Journal) Has(id ID) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -243,7 +254,9 @@ func (j *Journal) know(seg *segment, id ID) {
 	if len(j.order) == MaxIDs {
 		for _, s := range j.segments {
 			if s.ids > 0 {
-				j.forget(s, 1)
+				delete(j.known, j.order[0])
+				j.order = j.order[1:]
+				s.ids--
 				break
 			}
 		}
@@ -253,13 +266,60 @@ func (j *Journal) know(seg *segment, id ID) {
 	seg.ids++
 }
 
-// forget forgets the first n IDs, which are of a segment.
-func (j *Journal) forget(seg *segment, n int) {
-	for _, id := range j.order[:n] {
-		delete(j.known, id)
+// drop keeps the IDs of the first segment, which is about to be removed, among those of dropped entries.
+func (j *Journal) drop(seg *segment) {
+	if seg.ids == 0 {
+		return
 	}
-	j.order = j.order[n:]
-	seg.ids -= n
+	j.gone = append(j.gone, j.order[:seg.ids]...)
+	j.order = j.order[seg.ids:]
+	seg.ids = 0
+	if surplus := len(j.gone) - DroppedIDs; surplus > 0 {
+		for _, id := range j.gone[:surplus] {
+			delete(j.known, id)
+		}
+		j.gone = slices.Clone(j.gone[surplus:])
+	}
+	// That the limit holds is worth more than these IDs, and they are in memory as well.
+	_ = j.saveGone()
+}
+
+const goneName = "dropped"
+
+// loadGone reads the IDs of dropped entries, if there are any.
+func (j *Journal) loadGone() error {
+	name := filepath.Join(j.dir, goneName)
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	file, value, err := slot.Open(name, DroppedIDs*idSize)
+	if err != nil {
+		return err
+	}
+	j.goneFile = file
+	for _, id := range readIDs(value) {
+		if !j.has(id) {
+			j.known[id] = struct{}{}
+			j.gone = append(j.gone, id)
+		}
+	}
+	return nil
+}
+
+func (j *Journal) saveGone() (err error) {
+	if j.goneFile == nil {
+		if j.goneFile, _, err = slot.Open(filepath.Join(j.dir, goneName), DroppedIDs*idSize); err != nil {
+			return err
+		}
+	}
+	value := make([]byte, 0, len(j.gone)*idSize)
+	for i := range j.gone {
+		value = append(value, j.gone[i][:]...)
+	}
+	if err := j.goneFile.Write(value); err != nil {
+		return err
+	}
+	return j.goneFile.Sync()
 }
 
 // settle takes an entry for printed, and returns whether it was not.
@@ -412,13 +472,13 @@ func (j *Journal) seal() {
 func (j *Journal) makeRoom(size int64) error {
 	for len(j.segments) > 0 && j.bytes()+size > j.limit {
 		seg := j.segments[0]
+		j.drop(seg)
 		if err := os.Remove(segmentName(j.dir, seg.number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot make room: %w", err)
 		}
 		if len(j.segments) == 1 {
 			j.seal()
 		}
-		j.forget(seg, seg.ids)
 		j.stats.Dropped += uint64(j.abandon(seg))
 		j.segments = slices.Delete(j.segments, 0, 1)
 	}
@@ -505,7 +565,7 @@ func (j *Journal) Stats() Stats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := j.stats
-	s.Bytes, s.Known, s.Unprinted = j.bytes(), len(j.order), len(j.unprinted)
+	s.Bytes, s.Known, s.Unprinted = j.bytes(), len(j.order)+len(j.gone), len(j.unprinted)
 	return s
 }
 
@@ -530,5 +590,9 @@ func (j *Journal) Close() error {
 // closeFiles closes what is open; the lock is the last.
 func (j *Journal) closeFiles() error {
 	j.seal()
-	return j.lock.Release()
+	var err error
+	if j.goneFile != nil {
+		err = j.goneFile.Close()
+	}
+	return errors.Join(err, j.lock.Release())
 }

@@ -160,8 +160,15 @@ func TestLimit(t *testing.T) {
 	require.Greater(t, len(left), (LeastLimit-segmentLeast)*9/10/(300+40))
 	require.Equal(t, left, unprinted(t, j))
 	require.EqualValues(t, left[0], j.Stats().Dropped)
-	require.False(t, j.Has(idOf(left[0]-1)))
-	require.True(t, j.Has(idOf(left[0])))
+	require.Greater(t, left[0], 100)
+	for range 2 {
+		require.True(t, j.Has(idOf(0)), "dropped ones are known")
+		require.True(t, j.Has(idOf(left[0]-1)))
+		require.True(t, j.Has(idOf(left[0])))
+		require.Equal(t, 1000, j.Stats().Known)
+		require.ErrorIs(t, j.Append(numbered(5, 10)), ErrKnown)
+		j = reopen(t, j)
+	}
 
 	require.ErrorIs(t, j.Append(numbered(1000, LeastLimit)), ErrTooLarge)
 	require.ErrorIs(t, j.Append(Entry{ID: ID{9}, Also: make([]ID, 70_000)}), ErrTooLarge)
@@ -170,7 +177,21 @@ func TestLimit(t *testing.T) {
 	require.Equal(t, []int{1000}, unprinted(t, j))
 	require.Len(t, j.order, 1)
 	fill(t, j, 1001, 1, 10)
-	require.Equal(t, []int{1000, 1001}, unprinted(t, reopen(t, j)))
+	j = reopen(t, j)
+	require.Equal(t, []int{1000, 1001}, unprinted(t, j))
+
+	fill(t, j, 1002, 2000, 300)
+	left = readAll(t, j.dir, time.Time{})
+	for range 2 {
+		require.True(t, j.Has(idOf(left[0]-DroppedIDs)), "the last ones")
+		require.False(t, j.Has(idOf(left[0]-DroppedIDs-1)))
+		crash(j)
+		require.NoError(t, os.WriteFile(segmentName(j.dir, 1), nil, 0o600), "as a crash before it was removed")
+		j = openTest(t, j.dir, LeastLimit)
+	}
+	info, err := os.Stat(filepath.Join(j.dir, goneName))
+	require.NoError(t, err)
+	require.LessOrEqual(t, info.Size(), int64(60<<10))
 }
 
 func TestKnowsTheNewest(t *testing.T) {
@@ -431,8 +452,8 @@ func TestModel(t *testing.T) {
 			require.Equal(t, want, numbersOf(got))
 			require.Equal(t, upTo(first, len(entries)), all)
 			for i := range entries {
-				if j.Has(idOf(i)) != (i >= first) {
-					require.Equal(t, i >= first, j.Has(idOf(i)), i)
+				if want := i >= first-DroppedIDs; j.Has(idOf(i)) != want {
+					require.Equal(t, want, j.Has(idOf(i)), i)
 				}
 			}
 			require.LessOrEqual(t, j.Stats().Bytes, int64(LeastLimit))
