@@ -357,25 +357,31 @@ func anyPlugin(plugins Plugins) string {
 
 // create makes the plugin and fills it and the host's options from the table.
 func (c *Config) create(table *ast.Table, plugins Plugins) error {
-	var plugin, host any
+	var plugin any
+	var targets []any
+	in, gather := inputOptions{LogLevel: c.Options.LogLevel}, gatherOptions{}
 	switch c.Kind {
 	case kindOutputs:
 		c.output = plugins.Outputs[c.Name]()
-		plugin, host = c.output, &c.Options
+		plugin, targets = c.output, []any{&c.Options, c.output}
 	default:
 		c.input = plugins.Inputs[c.Name]()
-		plugin, host = c.input, &inputOptions{Interval: intervalOf(c.input), LogLevel: c.Options.LogLevel}
+		plugin, targets = c.input, []any{&in, c.input}
+		if _, ok := c.input.(telegraf.ServiceInput); !ok {
+			gather.Interval = defaultInterval
+			targets = []any{&in, &gather, c.input}
+		}
 	}
-	dec := newDecoder(c.Kind+"."+c.Name, host, plugin)
+	dec := newDecoder(c.Kind+"."+c.Name, targets...)
 	if err := dec.decode(table); err != nil {
 		return err
 	}
 	c.set = dec.set
-	if in, ok := host.(*inputOptions); ok {
-		if e := in.validate(); e != nil {
+	if c.Kind == kindInputs {
+		if e := gather.validate(); e != nil {
 			return dec.locate(e)
 		}
-		c.interval, c.Options.LogLevel = in.Interval, in.LogLevel
+		c.interval, c.Options.LogLevel = gather.Interval, in.LogLevel
 	}
 	if e := c.Options.validate(); e != nil {
 		return dec.locate(e)

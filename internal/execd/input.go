@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// defaultInterval is how often an input that is not a service is asked for metrics.
+	// defaultInterval is how often an input is asked for metrics that has none of its own accord.
 	defaultInterval = Duration(10 * time.Second)
 	minGather       = Duration(100 * time.Millisecond)
 
@@ -25,26 +25,21 @@ const (
 
 // inputOptions are the options of the host that an input has.
 type inputOptions struct {
-	// Interval is how often Gather is called, at least 100 ms; 0 is never. Without it, it is 10 s for a telegraf.Input
-	// and 0 for a telegraf.ServiceInput.
-	Interval Duration `toml:"interval"`
 	// LogLevel is as in Options.
 	LogLevel string `toml:"log_level"`
 }
 
-func (o *inputOptions) validate() *OptionError {
+// gatherOptions are those that an input has besides that is not a telegraf.ServiceInput.
+type gatherOptions struct {
+	// Interval is how often Gather is called, at least 100 ms; 0 is never.
+	Interval Duration `toml:"interval"`
+}
+
+func (o *gatherOptions) validate() *OptionError {
 	if o.Interval != 0 && o.Interval < minGather {
 		return &OptionError{"interval", o.Interval.String(), "is too short", `at least "` + minGather.String() + `", or 0 for never`}
 	}
 	return nil
-}
-
-// intervalOf is how often an input is asked for metrics when its configuration does not say it.
-func intervalOf(plugin telegraf.Input) Duration {
-	if _, ok := plugin.(telegraf.ServiceInput); ok {
-		return 0
-	}
-	return defaultInterval
 }
 
 // runInput runs the input of a configuration. What Run says about signals, stdin and ctx holds for it as well: Telegraf

@@ -200,21 +200,20 @@ func TestInputIsPolled(t *testing.T) {
 func TestInputIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out output
-		s := &service{}
-		s.gather = func(acc telegraf.Accumulator) error {
+		s := &sampler{gather: func(acc telegraf.Accumulator) error {
 			acc.AddMetric(gauge("g", 1))
 			return errors.New("half of it")
-		}
+		}}
 		b := runs(t, s, &out, `interval = "1m"`)
 		pass(0)
 		b.ask()
-		require.Equal(t, "start gather", s.calls())
+		require.Equal(t, "gather", s.calls())
 		require.Equal(t, "g v=1i 7\n", out.String(), "written when Gather returns")
 		pass(time.Hour)
-		require.Equal(t, "start gather", s.calls())
+		require.Equal(t, "gather", s.calls())
 		b.ask()
 		require.NoError(t, b.end())
-		require.Equal(t, "start gather gather stop", s.calls())
+		require.Equal(t, "gather gather", s.calls())
 		require.Contains(t, b.errs.String(), "E! half of it\n")
 	})
 }
@@ -433,7 +432,9 @@ func TestInputConcurrency(t *testing.T) {
 	const printers, each = 8, 200
 	long := strings.Repeat("x", 9000)
 	var group sync.WaitGroup
+	started := make(chan struct{})
 	s := &service{start: func(acc telegraf.Accumulator) error {
+		defer close(started)
 		for range printers {
 			group.Go(func() {
 				for range each {
@@ -449,6 +450,7 @@ func TestInputConcurrency(t *testing.T) {
 		read <- string(all)
 	}()
 	b := runs(t, s, writer, "")
+	<-started
 	group.Wait()
 	require.NoError(t, b.end())
 	require.NoError(t, writer.Close())
@@ -464,6 +466,8 @@ func TestInputOptions(t *testing.T) {
 		_, err := Parse([]byte("[[inputs.in]]\n"+options), "test", inputsWith(&sampler{}))
 		require.EqualError(t, err, want)
 	}
+	_, err := Parse([]byte("[[inputs.in]]\ninterval = 3"), "test", inputsWith(&service{}))
+	require.ErrorContains(t, err, "unknown option interval")
 	cfg, err := Parse([]byte("[[inputs.in]]\ninterval = 3"), "test", inputsWith(&sampler{}))
 	require.NoError(t, err)
 	require.Equal(t, "inputs.in, configured in test\n  gathers     every 3s\n  log level   info\n  set         interval = 3\n", cfg.Describe())
