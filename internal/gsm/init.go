@@ -126,6 +126,10 @@ func (s *session) unlock(ctx context.Context) error {
 		return s.enterPIN(ctx)
 	case "SIM PUK":
 		return ErrPUK
+	case "NOT INSERTED":
+		return &at.CMEError{Code: cmeNoSIM}
+	case "NOT READY":
+		return &at.CMEError{Code: cmeSIMBusy}
 	case "READY":
 		s.pinSends, s.pinSent = 0, false
 	}
@@ -173,7 +177,11 @@ func (s *session) enterPIN(ctx context.Context) error {
 	return fmt.Errorf("%w (%w)", ErrPINRefused, err)
 }
 
-const cmeSIMBusy = 14 // 3GPP TS 27.007 9.2.1
+// 3GPP TS 27.007 9.2.1.
+const (
+	cmeNoSIM   = 10
+	cmeSIMBusy = 14
+)
 
 // pinTries returns how many PINs may be tried, -1 if the modem does not tell. The
 // standard command is AT+CPINR (3GPP TS 27.007 8.65), the others are makers' own.

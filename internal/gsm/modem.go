@@ -157,7 +157,7 @@ func NewModem(cfg Config) *Modem {
 // Deleting a message from a SIM and listing a full one take some modems long: the
 // driver's timeout should not be under ten seconds.
 func (m *Modem) Run(ctx context.Context, d *at.Driver) error {
-	s := &session{Modem: m, d: d, warned: make(map[string]bool)}
+	s := &session{Modem: m, d: d, told: make(map[string]time.Time)}
 	m.begin()
 	err := s.initialise(ctx)
 	if err == nil {
@@ -191,7 +191,7 @@ type session struct {
 	cnmi      string              // the answer to AT+CNMI?, empty if there is none
 	fullIndex string              // of AT+CIND's smsfull
 
-	warned map[string]bool // of what goes on and on
+	told map[string]time.Time // what tell has logged last, and when
 
 	// What is to be done.
 	direct    []at.URC // +CMT and +CDS
@@ -208,14 +208,14 @@ type session struct {
 const (
 	retryDelay  = time.Second // for a message that was announced and is not there, or not readable
 	maxRetries  = 2
-	maxTimeouts = 3 // sweeps in a row without an answer
+	maxTimeouts = 3 // sweeps in a row that end early
 	maxRepairs  = 5
 )
 
 // serve sweeps when there is a reason to.
 func (s *session) serve(ctx context.Context) error {
 	s.sweepDue = true
-	timeouts := 0
+	timeouts := 0                             // or the like, in a row
 	due := time.Now().Add(s.cfg.PollInterval) // the next sweep after this one
 	wake := time.NewTimer(0)
 	defer wake.Stop()
@@ -239,13 +239,16 @@ func (s *session) serve(ctx context.Context) error {
 		case err == nil:
 			timeouts = 0
 		case simError(err) != nil:
-			s.cfg.Log.Infof("The modem is initialised again: %v", err)
+			// Not at once: there may be more to it than a SIM that is gone for a moment.
+			if timeouts++; timeouts == maxTimeouts {
+				return err
+			}
+			s.tell(s.cfg.Log.Infof, "The modem is initialised again: %v", err)
 			s.count(func(c *Counters) { c.Resets++ })
 			if err := s.initialise(ctx); err != nil {
 				return err
 			}
-			s.sweepDue = true
-			due = time.Now()
+			s.again, swept = true, true
 		case errors.Is(err, at.ErrTimeout), errors.Is(err, at.ErrTooLong):
 			if timeouts++; timeouts == maxTimeouts || s.d.Err() != nil || ctx.Err() != nil {
 				return err
@@ -293,7 +296,7 @@ func (s *session) work(ctx context.Context) (swept bool, err error) {
 				return swept, err
 			}
 			if !intact {
-				s.cfg.Log.Infof("The modem has lost its settings and is initialised again")
+				s.tell(s.cfg.Log.Infof, "The modem has lost its settings and is initialised again")
 				s.count(func(c *Counters) { c.Resets++ })
 				if err := s.initialise(ctx); err != nil {
 					return swept, err
@@ -442,11 +445,14 @@ func (s *session) add(ctx context.Context, msg *Message, p Part, at Location) bo
 	return s.cfg.KeepPart == nil || s.keepPart(ctx, msg.ID)
 }
 
-// warn tells of what may go on, once for each connection.
-func (s *session) warn(format string, args ...any) {
-	if !s.warned[format] {
-		s.warned[format] = true
-		s.cfg.Log.Warnf(format, args...)
+// tellAgain is how long nothing is said of what goes on.
+const tellAgain = time.Hour
+
+// tell logs what may happen again and again, but seldom.
+func (s *session) tell(log func(string, ...any), format string, args ...any) {
+	if last, ok := s.told[format]; !ok || time.Since(last) >= tellAgain {
+		s.told[format] = time.Now()
+		log(format, args...)
 	}
 }
 

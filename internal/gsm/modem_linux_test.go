@@ -120,7 +120,8 @@ func TestProfiles(t *testing.T) {
 			}
 			b := newInbox()
 			cfg := b.config()
-			cfg.KeepPart = b.keepPart
+			log := &logger{}
+			cfg.KeepPart, cfg.Log = b.keepPart, log
 			r := run(t, e, gsm.NewModem(cfg))
 			r.ready()
 			for i := range 30 {
@@ -146,6 +147,9 @@ func TestProfiles(t *testing.T) {
 			r.stop()
 			require.ErrorIs(t, r.end(), context.Canceled)
 			require.Equal(t, gsm.Stopped, r.Status().State)
+			for _, private := range []string{"stored", "burst", "1555", "5155"} {
+				require.NotContains(t, log.all(), private)
+			}
 		})
 	}
 }
@@ -324,7 +328,7 @@ func TestPIN(t *testing.T) {
 	}
 	require.EqualValues(t, 4, wrong.Status().Reconnects)
 
-	cfg.PIN = "1234"
+	cfg.PIN, cfg.PollInterval = "1234", 200*time.Millisecond
 	right := gsm.NewModem(cfg)
 	r = run(t, e, right)
 	eventually(t, "message", func() bool { return b.count() == 1 })
@@ -337,12 +341,8 @@ func TestPIN(t *testing.T) {
 		r.ready()
 	}
 	eventually(t, "messages", func() bool { return b.count() == 4 })
-	require.NoError(t, e.Reset())
+	require.NoError(t, e.Reset()) // which takes the PIN, too
 	send(t, e, modem.Message{Text: "after a reset"})
-	cfg.PollInterval = time.Minute
-	r.stop()
-	require.ErrorIs(t, r.end(), context.Canceled)
-	run(t, e, right)
 	eventually(t, "messages", func() bool { return b.count() == 5 })
 }
 

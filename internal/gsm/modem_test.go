@@ -314,7 +314,11 @@ func on(t *testing.T, f *fake, m *gsm.Modem) (end func() error) {
 		_ = far.Close()
 		served.Wait()
 	})
-	return func() error { return <-done }
+	return func() error {
+		err := <-done
+		served.Wait() // as the port is closed
+		return err
+	}
 }
 
 func pdus(t *testing.T, m encode.Message) []string {
@@ -490,6 +494,29 @@ func TestSentMessagesStay(t *testing.T) {
 		require.Equal(t, []string{"ours"}, b.texts())
 		require.Equal(t, 3, f.used())
 		require.Len(t, f.commands("AT+CMGR"), 1)
+	})
+}
+
+// A storage that is full of what is not ours is no reason to give out parts.
+func TestFullOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		submit, err := (&encode.Message{From: "+15550100", Text: "sent"}).Submit()
+		require.NoError(t, err)
+		f := newFake("SM", "ME")
+		f.size = 3
+		for i := range f.size {
+			f.stores["SM"][i] = kept{stat: 3, pdu: submit[0]}
+		}
+		p := pdus(t, encode.Message{Text: strings.Repeat("0123456789", 30)})
+		f.put("ME", 0, p[0])
+		b := newInbox()
+		on(t, f, gsm.NewModem(b.config()))
+		settle(time.Minute)
+		require.Zero(t, b.count())
+		f.put("ME", 1, p[1])
+		settle(time.Minute)
+		require.Equal(t, 1, b.count())
+		require.True(t, b.got[0].Complete())
 	})
 }
 
@@ -733,6 +760,9 @@ func TestPINTries(t *testing.T) {
 				} else {
 					require.ErrorIs(t, err, gsm.ErrPINRefused)
 				}
+				for range 3 { // reconnects
+					require.ErrorIs(t, on(t, f, m)(), gsm.ErrPIN)
+				}
 				require.Len(t, f.commands("AT+CPIN="), sent, cmd)
 			})
 		}
@@ -774,6 +804,9 @@ func TestErrors(t *testing.T) {
 		"PUK, by CME":    {map[string]string{"AT+CPIN?": "+CME ERROR: 12"}, "1234", gsm.ErrPUK, "puk"},
 		"bad PIN":        {map[string]string{"AT+CPIN?": "+CPIN: SIM PIN|OK"}, `12"4`, gsm.ErrPIN, "pin"},
 		"PIN, then PUK":  {map[string]string{"AT+CPIN?": "+CPIN: SIM PIN|OK", "AT+CPIN=": "+CME ERROR: 12"}, "1234", gsm.ErrPUK, "puk"},
+		"not inserted":   {map[string]string{"AT+CPIN?": "+CPIN: NOT INSERTED|OK"}, "", gsm.ErrNoSIM, "no_sim"},
+		"not ready":      {map[string]string{"AT+CPIN?": "+CPIN: NOT READY|OK"}, "", gsm.ErrSIMBusy, "sim_busy"},
+		"busy listing":   {map[string]string{"AT+CMGL": "+CMS ERROR: 314"}, "", gsm.ErrSIMBusy, "sim_busy"},
 		"no storage":     {map[string]string{`AT+CPMS="`: "+CMS ERROR: 302"}, "", gsm.ErrStorage, "no_storage"},
 		"silent":         {map[string]string{"AT": ""}, "", gsm.ErrNoAnswer, "no_answer"},
 		"silent to CMGL": {map[string]string{"AT+CMGL": ""}, "", gsm.ErrNoAnswer, "no_answer"},

@@ -94,7 +94,7 @@ func (s *session) sweepStorage(ctx context.Context, storage string, seen map[ID]
 		if !isHarmless(listErr) {
 			return false, listErr
 		}
-		s.warn("A storage cannot be read: %v", listErr)
+		s.tell(s.cfg.Log.Warnf, "A storage cannot be read: %v", listErr)
 	}
 	return whole && listErr == nil, s.makeRoom(ctx, storage, waiting)
 }
@@ -196,7 +196,7 @@ func (s *session) flush(ctx context.Context) error {
 				return err
 			}
 			s.count(func(c *Counters) { c.DeleteFailed++ })
-			s.warn("Messages cannot be deleted: %v", err)
+			s.tell(s.cfg.Log.Warnf, "Messages cannot be deleted: %v", err)
 		}
 		s.doomed = s.doomed[1:]
 		s.drain()
