@@ -1,0 +1,191 @@
+package modemsms
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/internal/serial"
+)
+
+// Limits of the options.
+const (
+	minPoll         = execd.Duration(time.Second)
+	minMultipart    = execd.Duration(10 * time.Second)
+	maxMultipart    = execd.Duration(7 * 24 * time.Hour)
+	minStatus       = execd.Duration(time.Second)
+	minJournal      = 64 << 10
+	maxStorages     = 8
+	maxStorageName  = 8
+	maxInitCommands = 32
+	maxInitLength   = 400
+	maxPatterns     = 256
+)
+
+// Values of the options that are enumerations.
+const (
+	deleteRead          = "read"
+	deleteNever         = "never"
+	showPlain           = "plain"
+	showHash            = "hash"
+	showOmit            = "omit"
+	timeReceived        = "received"
+	timeServiceCenter   = "service_center"
+	formatText          = "text"
+	formatInflux        = "influx"
+	formatCompact       = "compact"
+	defaultBaud         = 115200
+	defaultJournalLimit = 4 << 20
+)
+
+// Init checks the options. It opens no port and reads no file.
+func (m *ModemSMS) Init() error {
+	if problem := portProblem(m.Port); problem != "" {
+		return &execd.OptionError{
+			Option: "port", Value: m.Port, Problem: problem,
+			Want: `the modem's port such as "/dev/serial/by-id/usb-Quectel_EG25-G-if02-port0" or "/dev/ttyUSB2"`,
+		}
+	}
+	if m.BaudRate < serial.MinBaudRate || m.BaudRate > serial.MaxBaudRate {
+		return &execd.OptionError{
+			Option: "baud_rate", Value: m.BaudRate, Problem: "is out of range",
+			Want: fmt.Sprintf("%d to %d bits per second", serial.MinBaudRate, serial.MaxBaudRate),
+		}
+	}
+	if err := m.checkModem(); err != nil {
+		return err
+	}
+	if err := m.checkDurations(); err != nil {
+		return err
+	}
+	for _, e := range []struct {
+		option, value string
+		valid         []string
+	}{
+		{"delete", m.Delete, []string{deleteRead, deleteNever}},
+		{"text", m.Text, []string{showPlain, showHash, showOmit}},
+		{"sender", m.Sender, []string{showPlain, showHash, showOmit}},
+		{"timestamp", m.Timestamp, []string{timeReceived, timeServiceCenter}},
+		{"data_format", m.DataFormat, []string{formatText, formatInflux, formatCompact}},
+	} {
+		if err := oneOf(e.option, e.value, e.valid...); err != nil {
+			return err
+		}
+	}
+	if m.JournalLimit < minJournal {
+		return &execd.OptionError{Option: "journal_limit", Value: m.JournalLimit.String(), Problem: "is too small", Want: `at least "64KiB"`}
+	}
+	if m.RawPDU && !m.plain() {
+		return &execd.OptionError{
+			Option: "raw_pdu", Value: m.RawPDU, Problem: "is given together with text or sender that is not plain",
+			Want: "only one of them, since a PDU holds both",
+		}
+	}
+	if m.HashKeyFile != "" && m.Text != showHash && m.Sender != showHash {
+		return &execd.OptionError{Option: "hash_key_file", Value: m.HashKeyFile, Problem: "has no use", Want: `text or sender = "hash" beside it`}
+	}
+	if err := checkPatterns("allow_senders", m.AllowSenders); err != nil {
+		return err
+	}
+	return checkPatterns("deny_senders", m.DenySenders)
+}
+
+// plain tells whether metrics hold all of a message.
+func (m *ModemSMS) plain() bool { return m.Text == showPlain && m.Sender == showPlain }
+
+// oneOf checks an option that is an enumeration.
+func oneOf(option, value string, valid ...string) error {
+	if slices.Contains(valid, value) {
+		return nil
+	}
+	return &execd.OptionError{Option: option, Value: value, Problem: "is unknown", Want: `one of "` + strings.Join(valid, `", "`) + `"`}
+}
+
+// portProblem says why a text is no path of a port.
+func portProblem(name string) string {
+	switch {
+	case name == "":
+		return "is missing or empty"
+	case !filepath.IsAbs(name):
+		return "is not an absolute path"
+	case strings.HasSuffix(name, "/"):
+		return "is a directory"
+	}
+	return ""
+}
+
+// checkModem checks what the modem is told.
+func (m *ModemSMS) checkModem() error {
+	if len(m.Storages) > maxStorages {
+		return &execd.OptionError{Option: "storages", Problem: fmt.Sprintf("has %d storages", len(m.Storages)), Want: fmt.Sprintf("%d at most", maxStorages)}
+	}
+	for i, s := range m.Storages {
+		problem := ""
+		switch {
+		case s == "" || len(s) > maxStorageName || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "":
+			problem = "is no storage"
+		case slices.Contains(m.Storages[:i], s):
+			problem = "is there twice"
+		}
+		if problem != "" {
+			return &execd.OptionError{Option: "storages", Value: s, Problem: strconv.Quote(s) + " " + problem, Want: `names in capital letters such as "SM", "ME" or "SR"`}
+		}
+	}
+	if len(m.InitCommands) > maxInitCommands {
+		return &execd.OptionError{
+			Option: "init_commands", Problem: fmt.Sprintf("has %d commands", len(m.InitCommands)), Want: fmt.Sprintf("%d at most", maxInitCommands),
+		}
+	}
+	for _, c := range m.InitCommands {
+		problem := ""
+		switch {
+		case len(c) < 2 || !strings.EqualFold(c[:2], "AT"):
+			problem = "does not begin with AT"
+		case len(c) > maxInitLength:
+			problem = fmt.Sprintf("is longer than %d characters", maxInitLength)
+		case strings.ContainsFunc(c, func(r rune) bool { return r < ' ' || r > '~' }):
+			problem = "has a character that no command may have"
+		}
+		if problem != "" {
+			// A command may hold a password.
+			return &execd.OptionError{Option: "init_commands", Problem: "one command " + problem, Want: `AT commands such as "AT+CFUN=1"`}
+		}
+	}
+	return nil
+}
+
+// checkDurations checks the options that are times.
+func (m *ModemSMS) checkDurations() error {
+	if m.PollInterval < minPoll {
+		return &execd.OptionError{Option: "poll_interval", Value: m.PollInterval.String(), Problem: "is too short", Want: `at least "1s"`}
+	}
+	if m.MultipartTimeout < minMultipart || m.MultipartTimeout > maxMultipart {
+		return &execd.OptionError{Option: "multipart_timeout", Value: m.MultipartTimeout.String(), Problem: "is out of range", Want: `"10s" to "7d"`}
+	}
+	if m.StatusInterval != 0 && m.StatusInterval < minStatus {
+		return &execd.OptionError{Option: "status_interval", Value: m.StatusInterval.String(), Problem: "is too short", Want: `at least "1s", or "0s" for never`}
+	}
+	return nil
+}
+
+// checkPatterns checks an option that is a list of patterns.
+func checkPatterns(option string, patterns []string) error {
+	const want = `senders, in which * stands for any text, ? for one character and [0-9] for one of a range`
+	if len(patterns) > maxPatterns {
+		return &execd.OptionError{Option: option, Problem: fmt.Sprintf("has %d patterns", len(patterns)), Want: fmt.Sprintf("%d at most", maxPatterns)}
+	}
+	for _, p := range patterns {
+		if p == "" {
+			return &execd.OptionError{Option: option, Value: p, Problem: "an empty pattern matches nothing", Want: want}
+		}
+		if _, err := path.Match(noPath(p), ""); err != nil {
+			return &execd.OptionError{Option: option, Value: p, Problem: "is no pattern", Want: want}
+		}
+	}
+	return nil
+}
