@@ -24,6 +24,7 @@ const (
 // modem cannot do without may fail.
 func (s *session) initialise(ctx context.Context) error {
 	s.setState(Starting, nil)
+	s.booted = false
 	wait, started := firstSIMWait, time.Now()
 	for {
 		err := s.prepare(ctx)
@@ -332,6 +333,9 @@ func (s *session) remember(ctx context.Context) (err error) {
 // intact tells whether the modem has kept its settings, which it loses with a
 // reset, and AT+CNMI's by an acknowledgement that did not come in time.
 func (s *session) intact(ctx context.Context) (bool, error) {
+	if s.booted {
+		return false, nil
+	}
 	if s.noSelect && s.repairs < maxRepairs {
 		s.repairs++ // it may have been asked too early
 		return false, nil

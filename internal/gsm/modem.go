@@ -65,7 +65,8 @@ type Config struct {
 	// parts are in memory then, and for a full storage messages are given out
 	// incomplete.
 	KeepPart func(ctx context.Context, p Part) error
-	// Parts are those that KeepPart has taken and that are still needed.
+	// Parts are those that KeepPart has taken and that are still needed. Their timeout
+	// begins anew, as that of parts in the modem does after a restart.
 	Parts []Part
 
 	// OnState is told what the modem is doing while Run runs, and why it is not ready;
@@ -143,7 +144,7 @@ func NewModem(cfg Config) *Modem {
 	for _, p := range cfg.Parts {
 		msg := Decode(p.PDU, p.Length)
 		m.wait(msg, p, true)
-		m.refused = append(m.refused, m.assembler.Add(msg, Location{}, p.Time)...)
+		m.refused = append(m.refused, m.assembler.Add(msg, Location{}, time.Now())...)
 	}
 	m.cfg.Parts = nil
 	return m
@@ -198,6 +199,7 @@ type session struct {
 	doomed    []doomed // to be deleted
 	sweepDue  bool
 	checkDue  bool // the modem may have lost its settings
+	booted    bool // it has
 	indicated bool // a message was announced
 	again     bool // something could not be read
 	retries   int  // sweeps in a row that were to find what was announced

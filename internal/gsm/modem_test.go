@@ -733,6 +733,24 @@ func TestSettingsLost(t *testing.T) {
 	})
 }
 
+// A modem that says that it has started is initialised again, whatever it answers.
+func TestBooted(t *testing.T) {
+	for _, urc := range []string{"RDY", "^SYSSTART"} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake("SM")
+			m := gsm.NewModem(newInbox().config())
+			on(t, f, m)
+			settle(time.Second)
+			require.Len(t, f.commands("ATE0"), 1)
+			f.say(urc)
+			settle(time.Second)
+			require.Len(t, f.commands("ATE0"), 2)
+			require.EqualValues(t, 1, m.Status().Resets)
+			require.Equal(t, gsm.Ready, m.Status().State)
+		})
+	}
+}
+
 // The last try is not made, whichever command tells how many are left.
 func TestPINTries(t *testing.T) {
 	for cmd, answer := range map[string]string{

@@ -42,7 +42,9 @@ func (s *session) take(u at.URC) {
 			return
 		}
 		s.direct = append(s.direct, u)
-	case "RDY", "START", "^SYSSTART", "SMS READY", "CALL READY", "SMS DONE", "PB DONE", "+CPIN", "+PBREADY", "+QUSIM", "^SRVST":
+	case "RDY", "START", "^SYSSTART":
+		s.sweepDue, s.checkDue, s.booted = true, true, true
+	case "SMS READY", "CALL READY", "SMS DONE", "PB DONE", "+CPIN", "+PBREADY", "+QUSIM", "^SRVST":
 		s.sweepDue, s.checkDue = true, true
 	case "+CIEV":
 		p := u.Params()

@@ -216,7 +216,7 @@ func (s *session) delete(ctx context.Context, it doomed) error {
 		s.sweepDue = true
 		return nil
 	}
-	if _, err := s.d.Command(ctx, "AT+CMGD="+strconv.Itoa(it.at.Index)); err != nil {
+	if _, err := s.d.Command(ctx, "AT+CMGD="+strconv.Itoa(it.at.Index)); err != nil && !isCMS(err, cmsInvalidIndex) {
 		return err
 	}
 	s.mu.Lock()
