@@ -1,5 +1,5 @@
 // Command telegraf-hologram connects Telegraf with the Hologram cellular cloud.
-// Telegraf starts it through outputs.execd; the other commands help to set it
+// Telegraf starts it through outputs.execd and inputs.execd; the other commands help to set it
 // up and to read what was sent.
 package main
 
@@ -41,12 +41,14 @@ const (
 // the work is little too.
 const gcPercent = 25
 
-const usage = `telegraf-hologram sends Telegraf's metrics through the Hologram cellular cloud.
+const usage = `telegraf-hologram sends Telegraf's metrics through the Hologram cellular cloud, and receives SMS as metrics.
 
 Usage:
-  telegraf-hologram --config FILE          run the one plugin in FILE (what outputs.execd starts)
+  telegraf-hologram --config FILE          run the one plugin in FILE (what outputs.execd or inputs.execd starts)
   telegraf-hologram check --config FILE    load and validate FILE, say what it would do
   telegraf-hologram status --config FILE   what waits in the buffer, how the link is, what it has cost
+  telegraf-hologram sms list|replay --config FILE [--since TIME]
+                                           the SMS in the journal, or their metrics once more
   telegraf-hologram sample-config [PLUGIN] print the sample configuration
   telegraf-hologram encode [options]       line protocol on stdin to Socket API messages, one a line
 ` + farUsage + `  telegraf-hologram version                print the version
@@ -66,6 +68,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return check(rest, stdout, stderr)
 	case "status":
 		return status(rest, stdout, stderr)
+	case "sms":
+		return sms(rest, stdout, stderr)
 	case "sample-config":
 		return sampleConfig(rest, stdout, stderr)
 	case "encode":
