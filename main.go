@@ -24,6 +24,7 @@ import (
 	"github.com/influxdata/telegraf"
 
 	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/plugins/inputs/modem_sms"
 	"telegraf-hologram/plugins/outputs/hologram"
 )
 
@@ -192,7 +193,10 @@ func status(args []string, stdout, stderr io.Writer) int {
 
 // samples are the sample configurations of all plugins, in order.
 func samples() []struct{ name, text string } {
-	return []struct{ name, text string }{{"outputs.hologram", hologram.New().SampleConfig()}}
+	return []struct{ name, text string }{
+		{"inputs.modem_sms", modemsms.New().SampleConfig()},
+		{"outputs.hologram", hologram.New().SampleConfig()},
+	}
 }
 
 func sampleConfig(args []string, stdout, stderr io.Writer) int {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/influxdata/telegraf"
+	"github.com/influxdata/telegraf/plugins/inputs"
 	"github.com/influxdata/telegraf/plugins/outputs"
 	"github.com/influxdata/telegraf/plugins/serializers/influx"
 	"github.com/stretchr/testify/require"
@@ -25,6 +26,7 @@ import (
 	"telegraf-hologram/internal/emulator"
 	"telegraf-hologram/internal/event"
 	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/plugins/inputs/modem_sms"
 	"telegraf-hologram/plugins/outputs/hologram"
 )
 
@@ -94,10 +96,12 @@ func TestUsage(t *testing.T) {
 		{[]string{"status", "--config", good, "--price-per-mb", "NaN"}, 2, "", "want a number of 0 or more"},
 		{[]string{"status", "--config", good, "--price-per-mb", "cheap"}, 2, "", "want a number of 0 or more"},
 
+		{[]string{"sample-config"}, 0, "[[inputs.modem_sms]]\n", ""},
 		{[]string{"sample-config"}, 0, "[[outputs.hologram]]\n", ""},
+		{[]string{"sample-config", "modem_sms"}, 0, "[[inputs.modem_sms]]\n", ""},
 		{[]string{"sample-config", "outputs.hologram"}, 0, "[[outputs.hologram]]\n", ""},
 		{[]string{"sample-config", "hologram"}, 0, "[[outputs.hologram]]\n", ""},
-		{[]string{"sample-config", "holo"}, 2, "", `telegraf-hologram: there is no plugin "holo"; there is outputs.hologram` + "\n"},
+		{[]string{"sample-config", "holo"}, 2, "", `telegraf-hologram: there is no plugin "holo"; there is inputs.modem_sms, outputs.hologram` + "\n"},
 		{[]string{"sample-config", "hologram", "more"}, 2, "", "unexpected argument"},
 		{[]string{"sample-config", "--help"}, 0, "Usage: telegraf-hologram sample-config", ""},
 
@@ -295,6 +299,15 @@ func TestSampleConfigIsGenerated(t *testing.T) {
 	}
 }
 
+// requiredOptions are what a user must set of each plugin, in each way that there is.
+var requiredOptions = map[string][]string{
+	"inputs.modem_sms": {`port = "/dev/ttyUSB2"`},
+	"outputs.hologram": {
+		`device_key = "ABCDWXYZ"`, `device_key_file = "/etc/telegraf/hologram.key"`,
+		`source_id = "ABCD",source_key = "WXYZ"`, `source_id_file = "id",source_key_file = "key"`,
+	},
+}
+
 var optionLine = regexp.MustCompile(`^  (# )?([a-z_]+) = (.*)$`)
 
 // Every option in the samples is one, with the default that it says, and every
@@ -315,17 +328,14 @@ func TestSampleConfigOptions(t *testing.T) {
 				}
 			}
 
-			for _, credentials := range []string{
-				`device_key = "ABCDWXYZ"`, `device_key_file = "/etc/telegraf/hologram.key"`,
-				`source_id = "ABCD",source_key = "WXYZ"`, `source_id_file = "id",source_key_file = "key"`,
-			} {
-				_, err := execd.Parse([]byte(uncomment(s.text, credentials, "")), s.name, execd.Registered())
+			for _, required := range requiredOptions[s.name] {
+				_, err := execd.Parse([]byte(uncomment(s.text, required, "")), s.name, execd.Registered())
 				require.NoError(t, err)
 			}
 
 			// A name that is not an option is refused, so that all above are options,
 			// and the refusal lists all that there are.
-			_, err := execd.Parse([]byte(uncomment(s.text, `device_key = "ABCDWXYZ"`, "  no_option_at_all_of_any_plugin = 1\n")), s.name, execd.Registered())
+			_, err := execd.Parse([]byte(uncomment(s.text, requiredOptions[s.name][0], "  no_option_at_all_of_any_plugin = 1\n")), s.name, execd.Registered())
 			require.ErrorContains(t, err, "unknown option no_option_at_all_of_any_plugin; "+s.name+" has ")
 			_, list, _ := strings.Cut(err.Error(), " has ")
 			slices.Sort(names)
@@ -334,9 +344,9 @@ func TestSampleConfigOptions(t *testing.T) {
 	}
 }
 
-// uncomment returns a sample with all options in it, but of the credentials only
-// those given.
-func uncomment(sample, credentials, more string) string {
+// uncomment returns a sample with all options in it, but of those that must be set
+// only those given.
+func uncomment(sample, required, more string) string {
 	var out strings.Builder
 	for line := range strings.Lines(sample) {
 		m := optionLine.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
@@ -344,11 +354,11 @@ func uncomment(sample, credentials, more string) string {
 			out.WriteString(line)
 			continue
 		}
-		if secret := strings.HasPrefix(m[2], "device_key") || strings.HasPrefix(m[2], "source_"); !secret {
+		if choice := m[2] == "port" || strings.HasPrefix(m[2], "device_key") || strings.HasPrefix(m[2], "source_"); !choice {
 			out.WriteString("  " + m[2] + " = " + m[3] + "\n")
 		}
 	}
-	for option := range strings.SplitSeq(credentials, ",") {
+	for option := range strings.SplitSeq(required, ",") {
 		out.WriteString("  " + option + "\n")
 	}
 	return out.String() + more
@@ -367,7 +377,7 @@ func TestSampleConfigDefaults(t *testing.T) {
 	}
 	const credentials = `device_key = "ABCDWXYZ"`
 	options, plain := load("[[outputs.hologram]]\n" + credentials)
-	sampleOptions, sample := load(uncomment(samples()[0].text, credentials, ""))
+	sampleOptions, sample := load(uncomment(sampleOf("outputs.hologram"), credentials, ""))
 	require.Equal(t, execd.BufferDisk, sampleOptions.BufferStrategy)
 	require.Empty(t, sampleOptions.Urgent)
 	sampleOptions.BufferStrategy, sampleOptions.BufferDirectory, sampleOptions.Urgent = options.BufferStrategy, "", nil
@@ -378,4 +388,36 @@ func TestSampleConfigDefaults(t *testing.T) {
 		}
 	}
 	require.Empty(t, sample.ExtraTopics)
+}
+
+// Of the input, too, the sample says which values hold without it.
+func TestSampleConfigDefaultsOfInput(t *testing.T) {
+	load := func(text string) *modemsms.ModemSMS {
+		var m *modemsms.ModemSMS
+		_, err := execd.Parse([]byte(text), "", execd.Plugins{Inputs: map[string]inputs.Creator{
+			"modem_sms": func() telegraf.Input { m = modemsms.New(); return m },
+		}})
+		require.NoError(t, err)
+		return m
+	}
+	const required = `port = "/dev/ttyUSB2"`
+	plain := load("[[inputs.modem_sms]]\n" + required)
+	sample := load(uncomment(sampleOf("inputs.modem_sms"), required, ""))
+	require.NotEmpty(t, sample.JournalDirectory)
+	sample.JournalDirectory = ""
+	for i, f := range reflect.VisibleFields(reflect.TypeFor[modemsms.ModemSMS]()) {
+		if f.IsExported() && f.Tag.Get("toml") != "-" && f.Type.Kind() != reflect.Slice {
+			require.Equal(t, reflect.ValueOf(plain).Elem().Field(i).Interface(), reflect.ValueOf(sample).Elem().Field(i).Interface(), f.Name)
+		}
+	}
+}
+
+// sampleOf returns the sample of a plugin.
+func sampleOf(name string) string {
+	for _, s := range samples() {
+		if s.name == name {
+			return s.text
+		}
+	}
+	return ""
 }
