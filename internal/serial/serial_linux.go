@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -161,7 +160,6 @@ func Holders(path string) []Holder {
 			break
 		}
 	}
-	slices.SortFunc(found, func(a, b Holder) int { return a.PID - b.PID })
 	return found
 }
 
