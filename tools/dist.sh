@@ -16,7 +16,7 @@ stamp=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 archive() { # name, target, flags
 	mkdir "dist/$1"
 	# shellcheck disable=SC2046,SC2086 # one word each is meant
-	env $(target_env "$2") "$go" build -trimpath -ldflags "$ldflags" $3 -o "dist/$1/telegraf-hologram" .
+	env $(target_env "$2") "$go" build -trimpath -ldflags "$ldflags $(target_ldflags "$2")" $3 -o "dist/$1/telegraf-hologram" .
 	cp LICENSE README.md sample.conf "dist/$1/"
 	tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$stamp" -cf - "$1" | gzip -9n >"dist/$1.tar.gz"
 	rm -r "dist/$1"

@@ -13,7 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 
 build() { # target, flags, output
 	# shellcheck disable=SC2046,SC2086 # one word each is meant
-	env $(target_env "$1") "$go" build -trimpath -ldflags "$ldflags" $2 -o "$3" .
+	env $(target_env "$1") "$go" build -trimpath -ldflags "$ldflags $(target_ldflags "$1")" $2 -o "$3" .
 }
 
 printf '%-26s %12s %12s\n' bytes edge full

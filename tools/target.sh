@@ -1,5 +1,6 @@
 # Sourced: target_env GOOS/GOARCH[/VARIANT] prints the variables that make Go
-# build for that target, target_name the target's name in a file name.
+# build for that target, target_ldflags what its linker needs besides, target_name
+# the target's name in a file name.
 # shellcheck shell=sh
 
 target_env() {
@@ -12,6 +13,11 @@ target_env() {
 	arm) [ -z "$variant" ] || echo "GOARM=$variant" ;;
 	mips | mipsle) [ -z "$variant" ] || echo "GOMIPS=$variant" ;;
 	esac
+}
+
+# The linker aligns segments for pages of 64 KiB, which no 32-bit ARM has: 40 kB of nothing.
+target_ldflags() {
+	case $1 in linux/arm/*) echo '-R 4096' ;; esac
 }
 
 target_name() {
