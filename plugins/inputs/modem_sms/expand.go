@@ -8,6 +8,7 @@ import (
 
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/internal/gsm"
+	"telegraf-hologram/internal/metric"
 	"telegraf-hologram/internal/payload"
 )
 
@@ -18,7 +19,12 @@ const (
 	notCompact  = "not a compact payload"
 	badChecksum = "a compact payload that was damaged"
 	badCompact  = "a compact payload that cannot be read"
+	tooMuch     = "more metrics than a message may hold"
 )
+
+// maxHeld is how many bytes the metrics of a message may have as line protocol. A
+// few kilobytes of a compact payload can be made to hold many megabytes.
+const maxHeld = 256 << 10
 
 // expand returns the metrics that a message holds, all or none of them, or why
 // there are none where there should be some.
@@ -34,13 +40,22 @@ func (w *writer) expand(j *gsm.Joined, at time.Time) (held []telegraf.Metric, pr
 		body = string(j.Message.Data)
 	}
 	if w.format == formatCompact {
-		return decodeCompact(body)
+		held, problem = decodeCompact(body)
+	} else {
+		var err error
+		if held, err = parseLines([]byte(body), at); err != nil || len(held) == 0 {
+			return nil, notLines
+		}
 	}
-	held, err := parseLines([]byte(body), at)
-	if err != nil || len(held) == 0 {
-		return nil, notLines
+	size := 0
+	var line []byte
+	for _, m := range held {
+		if line, _ = metric.AppendLine(line[:0], m); size+len(line) > maxHeld {
+			return nil, tooMuch
+		}
+		size += len(line)
 	}
-	return held, ""
+	return held, problem
 }
 
 func decodeCompact(body string) ([]telegraf.Metric, string) {

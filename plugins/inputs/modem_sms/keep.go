@@ -150,11 +150,6 @@ func (k *journalled) known(id gsm.ID) bool { return k.journal.Has(journal.ID(id)
 func (k *journalled) keep(j *gsm.Joined, metrics []telegraf.Metric) error {
 	k.reach("received")
 	if len(metrics) > 0 {
-		// The journal makes room by dropping the oldest, printed or not. The modem is the
-		// better place then.
-		if k.waitingBytes.Load() > k.limit/2 {
-			return errBehind
-		}
 		e := journal.Entry{ID: journal.ID(j.Message.ID), Type: entryLines, Time: time.Now()}
 		for _, id := range j.IDs {
 			if id != j.Message.ID {
@@ -167,6 +162,11 @@ func (k *journalled) keep(j *gsm.Joined, metrics []telegraf.Metric) error {
 				continue // as a metric that cannot be printed
 			}
 			e.Data = append(data, '\n')
+		}
+		// The journal makes room by dropping the oldest, printed or not. The modem is the
+		// better place then.
+		if waiting := k.waitingBytes.Load(); waiting > 0 && waiting+int64(len(e.Data)) > k.limit/2 {
+			return errBehind
 		}
 		switch err := k.journal.Append(e); {
 		case err == nil:

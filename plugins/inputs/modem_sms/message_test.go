@@ -176,6 +176,35 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+// A message that holds very much is left as it is.
+func TestExpandTooMuch(t *testing.T) {
+	var many []telegraf.Metric
+	for i := range 20000 {
+		many = append(many, metric.New("pump", nil, []telegraf.Field{{Key: "rpm", Value: int64(1)}}, time.Unix(int64(i), 0)))
+	}
+	held, err := payload.Encode(many, 0)
+	require.NoError(t, err)
+	require.Less(t, len(held), 10000)
+	w := plainWriter()
+	w.format = formatCompact
+	metrics := w.metrics(text(string(held)), received)
+	require.Len(t, metrics, 1)
+	require.Equal(t, tooMuch, metrics[0].Fields()["error"])
+	require.Equal(t, string(held), metrics[0].Fields()["text"])
+}
+
+// The journal takes the largest message.
+func TestLargestMessage(t *testing.T) {
+	j := text("")
+	j.Parts, j.Message.Encoding, j.Message.Data = 255, gsm.Octets, []byte(strings.Repeat("a", 255*134))
+	for range 255 {
+		j.PDUs = append(j.PDUs, strings.Repeat("A", 2*512))
+	}
+	w := plainWriter()
+	w.pdu = true
+	require.Less(t, len(linesOf(t, w.metrics(j, received)))+maxHeld, minJournal)
+}
+
 // FuzzMetrics checks that every PDU becomes a line that can be read, and that a
 // line without text has none.
 func FuzzMetrics(f *testing.F) {

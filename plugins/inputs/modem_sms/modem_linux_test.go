@@ -16,6 +16,7 @@ import (
 	"github.com/influxdata/telegraf"
 	"github.com/stretchr/testify/require"
 
+	"telegraf-hologram/internal/at"
 	"telegraf-hologram/internal/emulator/modem"
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/internal/gsm"
@@ -204,6 +205,26 @@ func TestStates(t *testing.T) {
 		require.NoError(t, os.WriteFile(pin, []byte("1234"), 0o600))
 		s := newSetUp(t, link, func(p *ModemSMS) { p.PINFile, p.JournalDirectory = pin, dir }).run()
 		s.waitState(stateOK)
+	})
+	t.Run("puk", func(t *testing.T) {
+		m, link := startModem(t, modem.Config{PIN: "1234"})
+		port, err := serial.Open(link, 115200)
+		require.NoError(t, err)
+		d := at.New(port, at.Options{Quiet: 20 * time.Millisecond})
+		for range 3 {
+			_, err := d.Command(t.Context(), `AT+CPIN="9999"`)
+			require.Error(t, err)
+		}
+		require.NoError(t, d.Close())
+		s := newSetUp(t, link, func(p *ModemSMS) { p.PINFile = file(t, "1234") }).run()
+		s.waitState("puk")
+		require.Equal(t, "SIM PUK", m.Status().SIM)
+		require.Contains(t, s.log.text(), "E! The modem receives no SMS: ")
+	})
+	t.Run("no storage", func(t *testing.T) {
+		_, link := startModem(t, modem.Config{})
+		s := newSetUp(t, link, func(p *ModemSMS) { p.Storages = []string{"XY"} }).run()
+		s.waitState("no_storage")
 	})
 	t.Run("text mode only", func(t *testing.T) {
 		_, link := startModem(t, modem.Config{TextOnly: true})
@@ -427,8 +448,8 @@ func TestTelegrafDoesNotRead(t *testing.T) {
 	s.run()
 	s.waitState(stateOK)
 	var texts []string
-	for i := range 300 {
-		texts = append(texts, fmt.Sprint(i, strings.Repeat("x", 100)))
+	for i := range 250 {
+		texts = append(texts, fmt.Sprint(i, strings.Repeat("x", 3000)))
 	}
 	send(t, m, texts...)
 	s.eventually(func() bool { return strings.Contains(s.log.text(), errBehind.Error()) }, "log:\n%s", s.log)

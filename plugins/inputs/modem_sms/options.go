@@ -19,7 +19,7 @@ const (
 	minMultipart    = execd.Duration(10 * time.Second)
 	maxMultipart    = execd.Duration(7 * 24 * time.Hour)
 	minStatus       = execd.Duration(time.Second)
-	minJournal      = 64 << 10
+	minJournal      = 1 << 20 // more than twice the largest message, with maxHeld and its PDUs
 	maxStorages     = 8
 	maxStorageName  = 8
 	maxInitCommands = 32
@@ -78,7 +78,7 @@ func (m *ModemSMS) Init() error {
 		}
 	}
 	if m.JournalLimit < minJournal {
-		return &execd.OptionError{Option: "journal_limit", Value: m.JournalLimit.String(), Problem: "is too small", Want: `at least "64KiB"`}
+		return &execd.OptionError{Option: "journal_limit", Value: m.JournalLimit.String(), Problem: "is too small", Want: `at least "1MiB"`}
 	}
 	if m.RawPDU && !m.plain() {
 		return &execd.OptionError{
