@@ -494,7 +494,7 @@ func TestNothingTold(t *testing.T) {
 				require.NoError(t, err)
 				told += string(content)
 			}
-			for _, hidden := range []string{"Secret", "314159", "5550100", "5155", "Bank", fmt.Sprintf("%X", parts[0].PDU[20:]), fmt.Sprintf("%x", secret)} {
+			for _, hidden := range []string{"Secret", "314159", "5550100", "51551000", "Bank", fmt.Sprintf("%X", parts[0].PDU[20:]), fmt.Sprintf("%x", secret)} {
 				require.NotContains(t, told, hidden)
 			}
 			if how == showHash {
