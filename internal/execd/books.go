@@ -37,10 +37,10 @@ type books struct {
 	stateOld  string // what was written last; belongs to the dispatcher
 
 	mu      sync.Mutex
-	level   ledger.Level // of the budget, when it was looked at last
-	month   time.Month   // of level
-	counted queue.Stats  // what of the queue is in the ledger
-	broken  bool         // writing has failed and was logged
+	level   ledger.Level    // of the budget, when it was looked at last
+	month   time.Month      // of level
+	counted queue.Stats     // what of the queue is in the ledger
+	broken  map[string]bool // what could not be written when that was last tried
 }
 
 // openBooks opens the accounts in dir, in memory where dir is empty. What it cannot open it does without, and says so.
@@ -132,10 +132,13 @@ func (b *books) writeState() error {
 func (b *books) complain(what string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err != nil && !b.broken {
+	if err != nil && !b.broken[what] {
 		b.log.Warnf("cannot keep %s: %v", what, err)
 	}
-	b.broken = err != nil
+	if b.broken == nil {
+		b.broken = make(map[string]bool)
+	}
+	b.broken[what] = err != nil
 }
 
 // add counts.
