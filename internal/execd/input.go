@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/influxdata/telegraf"
@@ -46,10 +45,6 @@ func (o *gatherOptions) validate() *OptionError {
 // ends an input by closing its stdin, with SIGTERM after 5 s. A signal to the whole process group reaches us while
 // Telegraf still takes metrics.
 func runInput(ctx context.Context, cfg *Config, stdin io.Reader, stdout io.Writer) error {
-	if f, ok := stdout.(*os.File); ok {
-		// What is in the pipe is lost with Telegraf; what was written is to be what Telegraf has read, nearly.
-		_ = shrinkPipe(f, pipeSize)
-	}
 	h := &inputHost{
 		cfg:     cfg,
 		plugin:  cfg.input,

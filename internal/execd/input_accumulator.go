@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +15,12 @@ import (
 	"github.com/influxdata/telegraf"
 
 	"telegraf-hologram/internal/metric"
+)
+
+// How often it is looked whether Telegraf has read a metric: at first, and, as long as it has not, at last.
+const (
+	firstLook = 50 * time.Microsecond
+	lastLook  = 100 * time.Millisecond
 )
 
 // slowPrint is how long a metric may wait for Telegraf to read before the log says so.
@@ -28,12 +35,13 @@ var ErrEnded = errors.New("the process ends")
 //	if p, ok := acc.(execd.Printer); ok { ... }
 type Printer interface {
 	telegraf.Accumulator
-	// Print writes metrics to stdout, each in one write, and returns when the last one is written. That is all that can
-	// be known: they are in the pipe to Telegraf, which may have read them or not, and tells nobody what it does with
-	// them. As long as Telegraf does not read, Print waits; after the end of stdin it waits for 700 ms at most.
+	// Print writes metrics to stdout, each in one write, and returns when the last one is written and, on Linux, read out
+	// of the pipe. What is in the pipe still is lost when this process is killed: Telegraf then closes the pipe without
+	// reading it to its end. That it was read is all that can be known: Telegraf tells nobody what it does with metrics.
+	// As long as Telegraf does not read, Print waits; after the end of stdin it waits for 700 ms at most.
 	//
-	// After an error, which is ErrEnded or that of writing, the metrics up to some point are written, and the next one
-	// perhaps in part. A metric that can never be written, because it has no name or no field that line protocol can
+	// After an error, which is ErrEnded or that of writing, the metrics up to some point are read, and the next one is
+	// perhaps written, as a whole or in part. A metric that can never be written, because it has no name or no field that line protocol can
 	// hold, is dropped with a line in the log, and is no error.
 	Print(metrics ...telegraf.Metric) error
 }
@@ -42,6 +50,8 @@ type Printer interface {
 type accumulator struct {
 	log telegraf.Logger
 	out io.Writer
+	// pipe is out if it is a pipe that can tell what is in it, and nil otherwise.
+	pipe *os.File
 
 	// turn has a token while nobody writes. Who takes it gives it back when the write has returned, which can be after
 	// the end.
@@ -63,6 +73,11 @@ var _ Printer = (*accumulator)(nil)
 func newAccumulator(out io.Writer, log telegraf.Logger) *accumulator {
 	a := &accumulator{log: log, out: out, turn: make(chan struct{}, 1), broken: make(chan struct{}), ended: make(chan struct{})}
 	a.turn <- struct{}{}
+	if f, ok := out.(*os.File); ok {
+		if _, err := unread(f); err == nil || nobodyReads(err) {
+			a.pipe = f
+		}
+	}
 	return a
 }
 
@@ -139,11 +154,19 @@ func (a *accumulator) take(m telegraf.Metric) ([]byte, error) {
 func (a *accumulator) write(line []byte) error {
 	result := make(chan error, 1)
 	go func() {
+		if a.pipe != nil {
+			// It is empty. A line for which there is room is in it as a whole or not at all, whenever we are killed; Telegraf
+			// logs half of one as what it cannot parse, with its text.
+			growPipe(a.pipe, len(line))
+		}
 		n, err := a.out.Write(line)
 		if err == nil && n < len(line) {
 			err = io.ErrShortWrite
 		}
-		a.torn = err != nil && (n > 0 || a.torn)
+		if err == nil {
+			err = a.waitRead()
+		}
+		a.torn = n < len(line) && (n > 0 || a.torn)
 		if nobodyReads(err) && a.cause == nil {
 			a.cause = fmt.Errorf("nobody reads the metrics: %w", err)
 			close(a.broken)
@@ -164,6 +187,26 @@ func (a *accumulator) write(line []byte) error {
 			return ErrEnded
 		case <-slow.C:
 			a.log.Warnf("Telegraf has not read metrics for %v", Duration(slowPrint))
+		}
+	}
+}
+
+// waitRead waits until Telegraf has read what is in the pipe, or the end.
+func (a *accumulator) waitRead() error {
+	if a.pipe == nil {
+		return nil
+	}
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		n, err := unread(a.pipe)
+		if n == 0 || err != nil {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-a.ended:
+			timer.Stop()
+			return ErrEnded
 		}
 	}
 }

@@ -72,15 +72,16 @@ func TestInputChildIsNotRead(t *testing.T) {
 	require.Contains(t, p.errs.String(), "0 dropped, 1 not written\n")
 	all, err := io.ReadAll(p.stdout)
 	require.NoError(t, err)
-	// What was written is in the pipe as a whole; one line more may be there in part.
-	var written int
+	// What was written is in the pipe as a whole; one line more may be there, or a part of one. Where the pipe can tell
+	// that nobody has read it, nothing more is written.
+	written := -1
 	for line := range strings.Lines(p.errs.String()) {
 		_, _ = fmt.Sscanf(line, "I! ended: %d", &written)
 	}
-	require.Positive(t, written)
+	require.GreaterOrEqual(t, written, 0)
 	line := `flood v="` + strings.Repeat("x", 100) + "\" 7\n"
-	require.True(t, strings.HasPrefix(string(all), strings.Repeat(line, written)))
-	require.Less(t, len(all), (written+1)*len(line))
+	require.True(t, strings.HasPrefix(string(all), strings.Repeat(line, max(written, 1))))
+	require.LessOrEqual(t, len(all), (written+1)*len(line))
 }
 
 // TestInputChildWithoutReader closes the reader of stdout alone: Telegraf would start the child again.
