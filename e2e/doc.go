@@ -15,7 +15,8 @@
 // file names come from environment variables, which both programs expand.
 //
 // What gets lost while processes are killed and the link is down is counted by
-// cmd/loss, of which TestLoss is a short form. The folder net tests behind a
+// cmd/loss, of which TestLoss is a short form; what becomes of received SMS by
+// cmd/sms, of which TestSMS is one. The folder net tests behind a
 // network that fails, and shim holds what is compared with; both are modules of
 // their own because of what they require.
 package e2e

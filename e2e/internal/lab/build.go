@@ -96,6 +96,11 @@ func BuildHologram(ctx context.Context, root, dir string) (string, error) {
 	return build(ctx, root, filepath.Join(dir, "telegraf-hologram"))
 }
 
+// BuildEdge builds our binary as it is for devices, without the emulator.
+func BuildEdge(ctx context.Context, root, dir string) (string, error) {
+	return build(ctx, root, filepath.Join(dir, "telegraf-hologram-edge"), "-tags", "edge")
+}
+
 // BuildShim builds the program that runs our plugin under Telegraf's stock shim,
 // whose module is in root, into dir and returns its path. The first time it
 // downloads about 70 MB of modules.
