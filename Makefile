@@ -124,6 +124,10 @@ torture: ## kill, damage and fill the queue on disk, TORTURE (60) times in each 
 loss: ## the loss tests with the real Telegraf, and the stock shim beside it, with a table (7 minutes; root)
 	cd e2e && $(GO) run ./cmd/loss
 
+.PHONY: sms
+sms: ## SMS of the emulated modem through the real Telegraf, with unplugs, freezes and kills, with a table (25 minutes)
+	cd e2e && $(GO) run ./cmd/sms
+
 .PHONY: outage
 outage: ## simulate an outage of 24 h with 1,000,000 metrics, in three ways (10 minutes, 500 MB of disk)
 	$(GO) test -count=1 -timeout 60m -v -run '^TestOutage$$' ./plugins/outputs/hologram -outage
