@@ -290,8 +290,9 @@ func interrupt(stdin io.Reader, read <-chan error) error {
 	}
 }
 
-// holdSignals keeps the signals that would end the process from doing so until release is called. SIGPIPE is among
-// them, because a log line after Telegraf's death must not kill us while we save what it has sent.
+// holdSignals keeps the signals that would end the process from doing so until release is called, and for good where
+// nobody is at a terminal: the process is about to end then. SIGPIPE is among them, because a log line after Telegraf's
+// death must not kill us while we save what it has sent.
 func holdSignals(end func(), atTerminal bool) (release func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
@@ -310,7 +311,12 @@ func holdSignals(end func(), atTerminal bool) (release func()) {
 		}
 	}()
 	return func() {
-		signal.Stop(signals)
+		if atTerminal {
+			signal.Stop(signals)
+		} else {
+			// One that comes between here and the end of the process must not make that a failure.
+			signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+		}
 		close(stop)
 		<-stopped
 	}
