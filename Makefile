@@ -125,7 +125,7 @@ loss: ## the loss tests with the real Telegraf, and the stock shim beside it, wi
 	cd e2e && $(GO) run ./cmd/loss
 
 .PHONY: sms
-sms: ## SMS of the emulated modem through the real Telegraf, with unplugs, freezes and kills, with a table (25 minutes)
+sms: ## SMS of the emulated modem through the real Telegraf, with unplugs, freezes and kills, with a table (13 minutes)
 	cd e2e && $(GO) run ./cmd/sms
 
 .PHONY: outage
