@@ -130,7 +130,7 @@ func (o *Options) validate() *OptionError {
 	if e := oneOf("drain_order", o.DrainOrder, DrainOldestFirst, DrainNewestFirst); e != nil {
 		return e
 	}
-	if e := checkPatterns("urgent", o.Urgent); e != nil {
+	if e := CheckPatterns("urgent", o.Urgent, maxMeasurements, wantMeasurements); e != nil {
 		return e
 	}
 	if e := o.validateBuffer(); e != nil {

@@ -45,7 +45,7 @@ type intake struct {
 	books  *books
 	wake   chan<- struct{}
 	hurry  *atomic.Bool // set when a record is urgent
-	urgent matcher
+	urgent urgent
 	split  *Splitter
 	ended  <-chan struct{} // closed when the host ends for another reason than the input
 	hungUp func() bool     // tells whether the input has no writer any more
@@ -61,7 +61,7 @@ type intake struct {
 
 func newIntake(cfg *Config, q Queue, dead DeadLetter, b *books, wake chan<- struct{}, hurry *atomic.Bool) *intake {
 	in := &intake{queue: q, dead: dead, log: cfg.log, books: b, wake: wake, hurry: hurry,
-		urgent: newMatcher(cfg.Options.Urgent), limit: cfg.Options.BufferLimit}
+		urgent: urgent{NewPatterns(cfg.Options.Urgent)}, limit: cfg.Options.BufferLimit}
 	in.dropped = q.Stats()
 	in.split = NewSplitter(MaxRecord, func(head []byte) {
 		in.oversized++

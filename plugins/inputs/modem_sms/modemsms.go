@@ -9,15 +9,10 @@
 package modemsms
 
 import (
-	"bytes"
 	"context"
 	_ "embed" // for the sample configuration
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,9 +25,6 @@ import (
 
 //go:embed sample.conf
 var sampleConfig string
-
-// maxLineFile is how much is read of a file whose first line counts.
-const maxLineFile = 4096
 
 // ModemSMS is the plugin. Its exported fields are the options; sample.conf
 // describes them.
@@ -108,7 +100,7 @@ func (*ModemSMS) SampleConfig() string { return sampleConfig }
 func (m *ModemSMS) Start(acc telegraf.Accumulator) error {
 	var key hashKey
 	if m.HashKeyFile != "" {
-		line, err := firstLine(m.HashKeyFile)
+		line, err := execd.ReadFirstLine(m.HashKeyFile)
 		if err == nil {
 			key, err = parseHashKey(line)
 		}
@@ -207,18 +199,4 @@ func (m *ModemSMS) handle(_ context.Context, j *gsm.Joined) error {
 		m.Log.Debugf("A message of a sender that is not wanted")
 	}
 	return m.keeper.keep(j, metrics)
-}
-
-// firstLine returns the first line of a file.
-func firstLine(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxLineFile))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", err
-	}
-	line, _, _ := bytes.Cut(data, []byte("\n"))
-	return strings.TrimSpace(string(line)), nil
 }

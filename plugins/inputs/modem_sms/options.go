@@ -2,7 +2,6 @@ package modemsms
 
 import (
 	"fmt"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -89,10 +88,14 @@ func (m *ModemSMS) Init() error {
 	if m.HashKeyFile != "" && m.Text != showHash && m.Sender != showHash {
 		return &execd.OptionError{Option: "hash_key_file", Value: m.HashKeyFile, Problem: "has no use", Want: `text or sender = "hash" beside it`}
 	}
-	if err := checkPatterns("allow_senders", m.AllowSenders); err != nil {
+	const want = `senders, in which * stands for any text, ? for one character and [0-9] for one of a range`
+	if err := execd.CheckPatterns("allow_senders", m.AllowSenders, maxPatterns, want); err != nil {
 		return err
 	}
-	return checkPatterns("deny_senders", m.DenySenders)
+	if err := execd.CheckPatterns("deny_senders", m.DenySenders, maxPatterns, want); err != nil {
+		return err
+	}
+	return nil
 }
 
 // plain tells whether metrics hold all of a message.
@@ -169,23 +172,6 @@ func (m *ModemSMS) checkDurations() error {
 	}
 	if m.StatusInterval != 0 && m.StatusInterval < minStatus {
 		return &execd.OptionError{Option: "status_interval", Value: m.StatusInterval.String(), Problem: "is too short", Want: `at least "1s", or "0s" for never`}
-	}
-	return nil
-}
-
-// checkPatterns checks an option that is a list of patterns.
-func checkPatterns(option string, patterns []string) error {
-	const want = `senders, in which * stands for any text, ? for one character and [0-9] for one of a range`
-	if len(patterns) > maxPatterns {
-		return &execd.OptionError{Option: option, Problem: fmt.Sprintf("has %d patterns", len(patterns)), Want: fmt.Sprintf("%d at most", maxPatterns)}
-	}
-	for _, p := range patterns {
-		if p == "" {
-			return &execd.OptionError{Option: option, Value: p, Problem: "an empty pattern matches nothing", Want: want}
-		}
-		if _, err := path.Match(noPath(p), ""); err != nil {
-			return &execd.OptionError{Option: option, Value: p, Problem: "is no pattern", Want: want}
-		}
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"telegraf-hologram/internal/execd"
 )
 
 // The length of a PIN (3GPP TS 31.101 9.5.1).
@@ -18,7 +20,7 @@ var errPIN = errors.New("the first line is not 4 to 8 digits")
 
 // readPIN reads the PIN out of a file.
 func readPIN(name string) (string, error) {
-	pin, err := firstLine(name)
+	pin, err := execd.ReadFirstLine(name)
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +55,7 @@ func (p pinMark) isSet() bool {
 	if p.file == "" {
 		return false
 	}
-	version, err := firstLine(p.file)
+	version, err := execd.ReadFirstLine(p.file)
 	return err == nil && version == p.version
 }
 

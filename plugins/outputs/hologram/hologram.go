@@ -8,14 +8,9 @@
 package hologram
 
 import (
-	"bytes"
 	"context"
 	_ "embed" // for the sample configuration
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/influxdata/telegraf"
@@ -28,9 +23,6 @@ import (
 
 //go:embed sample.conf
 var sampleConfig string
-
-// maxKeyFile is how much of a key file is read.
-const maxKeyFile = 4096
 
 // Hologram is the plugin. Its exported fields are the options; sample.conf
 // describes them.
@@ -152,7 +144,7 @@ func (h *Hologram) credentials() (socketapi.Credentials, error) {
 		if f.file == "" {
 			continue
 		}
-		data, err := readKey(f.file)
+		data, err := execd.ReadFirstLine(f.file)
 		if err != nil {
 			return c, fmt.Errorf("reading %s: %w", f.option, err)
 		}
@@ -162,21 +154,6 @@ func (h *Hologram) credentials() (socketapi.Credentials, error) {
 		return c, fmt.Errorf("checking the credentials: %w", err)
 	}
 	return c, nil
-}
-
-// readKey returns the first line of a file.
-func readKey(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	err = errors.Join(err, f.Close())
-	if err != nil {
-		return "", err
-	}
-	line, _, _ := bytes.Cut(data, []byte("\n"))
-	return strings.TrimSpace(string(line)), nil
 }
 
 // Encode calls emit with each message that Write would send for the metrics, in
