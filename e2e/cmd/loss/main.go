@@ -18,8 +18,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -34,7 +32,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.root, "root", "..", "the `folder` of our module")
 	flag.StringVar(&o.cache, "cache", ".cache", "the `folder` that keeps the built Telegraf")
-	flag.StringVar(&o.only, "cases", "", "run these `cases` only, a comma-separated list of "+names())
+	flag.StringVar(&o.only, "cases", "", "run these `cases` only, a comma-separated list of "+lab.Names(loss.Cases(), name))
 	flag.StringVar(&o.keep, "keep", "", "keep what the runs leave behind in this `folder`")
 	flag.StringVar(&o.options, "options", "", "`lines` of the plugin's configuration in place of the ordinary ones")
 	flag.IntVar(&o.parallel, "parallel", 3, "run so `many` cases at a time")
@@ -57,34 +55,17 @@ type options struct {
 	parallel                         int
 }
 
-func names() string {
-	var list []string
-	for _, c := range loss.Cases() {
-		list = append(list, c.Name)
-	}
-	return strings.Join(list, ", ")
-}
+func name(c loss.Case) string { return c.Name }
 
 // cases are those that were chosen.
 func (o *options) cases() ([]loss.Case, error) {
-	all := loss.Cases()
-	chosen := all
-	if o.only != "" {
-		chosen = nil
-		for name := range strings.SplitSeq(o.only, ",") {
-			i := slices.IndexFunc(all, func(c loss.Case) bool { return c.Name == name })
-			if i < 0 {
-				return nil, fmt.Errorf("there is no case %q; there are %s", name, names())
-			}
-			chosen = append(chosen, all[i])
-		}
-	}
+	chosen, err := lab.Choose(loss.Cases(), o.only, name)
 	for i := range chosen {
 		if o.options != "" && chosen[i].Options == loss.DiskOptions {
 			chosen[i].Options = o.options
 		}
 	}
-	return chosen, nil
+	return chosen, err
 }
 
 func (o *options) run(ctx context.Context) error {
@@ -96,35 +77,27 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot find this program: %w", err)
 	}
-	dir, err := o.folder()
+	dir, remove, err := lab.Folder(o.keep, "telegraf-hologram-loss-")
 	if err != nil {
 		return err
 	}
-	if o.keep == "" {
-		defer func() { _ = os.RemoveAll(dir) }()
-	}
+	defer remove()
 	programs, err := o.build(ctx, dir, cases)
 	if err != nil {
 		return err
 	}
 
 	rows := make([]loss.Row, len(cases))
-	var group sync.WaitGroup
-	turns := make(chan struct{}, o.parallel)
-	for i, c := range cases {
-		turns <- struct{}{}
-		group.Go(func() {
-			defer func() { <-turns }()
-			rows[i] = loss.Row{Case: c, Err: ctx.Err()}
-			if c.Disk > 0 && os.Geteuid() != 0 {
-				rows[i].Err = errors.New("a small file system needs root")
-			}
-			if rows[i].Err == nil {
-				rows[i].Result, rows[i].Err = loss.Run(ctx, programs, self, filepath.Join(dir, c.Name), c, os.Stdout)
-			}
-		})
-	}
-	group.Wait()
+	lab.InTurns(len(cases), o.parallel, func(i int) {
+		c := cases[i]
+		rows[i] = loss.Row{Case: c, Err: ctx.Err()}
+		if c.Disk > 0 && os.Geteuid() != 0 {
+			rows[i].Err = errors.New("a small file system needs root")
+		}
+		if rows[i].Err == nil {
+			rows[i].Result, rows[i].Err = loss.Run(ctx, programs, self, filepath.Join(dir, c.Name), c, os.Stdout)
+		}
+	})
 
 	fmt.Println()
 	loss.Table(os.Stdout, rows)
@@ -138,24 +111,6 @@ func (o *options) run(ctx context.Context) error {
 		return fmt.Errorf("%d of %d cases are not as they must be", bad, len(rows))
 	}
 	return nil
-}
-
-func (o *options) folder() (string, error) {
-	if o.keep == "" {
-		dir, err := os.MkdirTemp("", "telegraf-hologram-loss-")
-		if err != nil {
-			return "", fmt.Errorf("cannot make a folder for the runs: %w", err)
-		}
-		return dir, nil
-	}
-	dir, err := filepath.Abs(o.keep)
-	if err == nil {
-		err = os.MkdirAll(dir, 0o755)
-	}
-	if err != nil {
-		return "", fmt.Errorf("cannot make a folder for the runs: %w", err)
-	}
-	return dir, nil
 }
 
 // build builds what the cases need.

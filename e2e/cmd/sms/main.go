@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -31,7 +30,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.root, "root", "..", "the `folder` of our module")
 	flag.StringVar(&o.cache, "cache", ".cache", "the `folder` that keeps the built Telegraf")
-	flag.StringVar(&o.only, "cases", "", "run these `cases` only, a comma-separated list of "+names())
+	flag.StringVar(&o.only, "cases", "", "run these `cases` only, a comma-separated list of "+lab.Names(choices(), name))
 	flag.StringVar(&o.keep, "keep", "", "keep what the runs leave behind in this `folder`")
 	flag.Uint64Var(&o.seed, "seed", 0, "the `number` of an earlier run, for the same texts and senders")
 	flag.IntVar(&o.parallel, "parallel", 3, "run so `many` cases at a time")
@@ -60,32 +59,19 @@ type options struct {
 // idleName chooses the measurement of a plugin that has nothing to do.
 const idleName = "idle"
 
-func names() string {
-	var list []string
-	for _, c := range sms.Cases() {
-		list = append(list, c.Name)
-	}
-	return strings.Join(append(list, idleName), ", ")
-}
+func name(c sms.Case) string { return c.Name }
+
+// choices are the cases, and the measurement as one more.
+func choices() []sms.Case { return append(sms.Cases(), sms.Case{Name: idleName}) }
 
 // cases are those that were chosen, and whether to measure at idle.
 func (o *options) cases() (chosen []sms.Case, idle bool, err error) {
-	all := sms.Cases()
-	if o.only == "" {
-		return all, true, nil
+	if chosen, err = lab.Choose(choices(), o.only, name); err != nil {
+		return nil, false, err
 	}
-	for name := range strings.SplitSeq(o.only, ",") {
-		i := slices.IndexFunc(all, func(c sms.Case) bool { return c.Name == name })
-		switch {
-		case name == idleName:
-			idle = true
-		case i < 0:
-			return nil, false, fmt.Errorf("there is no case %q; there are %s", name, names())
-		default:
-			chosen = append(chosen, all[i])
-		}
-	}
-	return chosen, idle, nil
+	isIdle := func(c sms.Case) bool { return c.Name == idleName }
+	idle = slices.ContainsFunc(chosen, isIdle)
+	return slices.DeleteFunc(chosen, isIdle), idle, nil
 }
 
 func (o *options) run(ctx context.Context) (err error) {
@@ -97,19 +83,11 @@ func (o *options) run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot find this program: %w", err)
 	}
-	dir := o.keep
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "telegraf-hologram-sms-"); err != nil {
-			return fmt.Errorf("cannot make a folder for the runs: %w", err)
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
-	}
-	if dir, err = filepath.Abs(dir); err == nil {
-		err = os.MkdirAll(dir, 0o755)
-	}
+	dir, remove, err := lab.Folder(o.keep, "telegraf-hologram-sms-")
 	if err != nil {
-		return fmt.Errorf("cannot make a folder for the runs: %w", err)
+		return err
 	}
+	defer remove()
 	begin := time.Now()
 	var programs sms.Programs
 	if programs.Hologram, err = lab.BuildHologram(ctx, o.root, dir); err != nil {
@@ -133,20 +111,14 @@ func (o *options) runCases(ctx context.Context, programs sms.Programs, self, dir
 		return nil
 	}
 	rows := make([]sms.Row, len(cases))
-	var group sync.WaitGroup
-	turns := make(chan struct{}, o.parallel)
-	for i, c := range cases {
-		turns <- struct{}{}
+	lab.InTurns(len(cases), o.parallel, func(i int) {
+		c := cases[i]
 		c.Seed = o.seed
-		group.Go(func() {
-			defer func() { <-turns }()
-			rows[i] = sms.Row{Case: c, Err: ctx.Err()}
-			if rows[i].Err == nil {
-				rows[i].Result, rows[i].Err = sms.Run(ctx, programs, self, filepath.Join(dir, c.Name), c, os.Stdout)
-			}
-		})
-	}
-	group.Wait()
+		rows[i] = sms.Row{Case: c, Err: ctx.Err()}
+		if rows[i].Err == nil {
+			rows[i].Result, rows[i].Err = sms.Run(ctx, programs, self, filepath.Join(dir, c.Name), c, os.Stdout)
+		}
+	})
 	fmt.Println()
 	sms.Table(os.Stdout, rows)
 	bad := 0

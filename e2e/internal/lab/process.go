@@ -111,6 +111,17 @@ func (p *Process) StopGroup(atMost time.Duration) (time.Duration, error) {
 	return time.Since(begin), err
 }
 
+// EndGroup ends what is left of a program that may have ended: first as StopGroup
+// does, then at once.
+func (p *Process) EndGroup(atMost time.Duration) {
+	select {
+	case <-p.done:
+	default:
+		_, _ = p.StopGroup(atMost)
+		_ = killGroup(p.Pid())
+	}
+}
+
 // Kill ends the program at once.
 func (p *Process) Kill() error { return p.cmd.Process.Kill() }
 

@@ -13,4 +13,6 @@ func interrupt(p *os.Process) error { return p.Kill() }
 
 func interruptGroup(int) error { return errors.ErrUnsupported }
 
+func killGroup(int) error { return errors.ErrUnsupported }
+
 func ownGroup(*exec.Cmd) {}

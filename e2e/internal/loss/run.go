@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -271,7 +270,7 @@ func (r *run) configure(self string) error {
 		flush = time.Second
 	}
 	r.env = []string{lab.ClockVariable + "=" + r.file(clockFile), "LOSS_BUFFER=" + r.file(bufferName)}
-	conf := fmt.Sprintf(telegrafConf, flush, quoted(generator), quoted(command))
+	conf := fmt.Sprintf(telegrafConf, flush, lab.Quoted(generator), lab.Quoted(command))
 	if err := os.WriteFile(r.file("telegraf.conf"), []byte(conf), 0o600); err != nil {
 		return fmt.Errorf("cannot write Telegraf's configuration: %w", err)
 	}
@@ -279,14 +278,6 @@ func (r *run) configure(self string) error {
 		return fmt.Errorf("cannot write the plugin's configuration: %w", err)
 	}
 	return nil
-}
-
-func quoted(words []string) string {
-	var list []string
-	for _, word := range words {
-		list = append(list, fmt.Sprintf("%q", word))
-	}
-	return strings.Join(list, ", ")
 }
 
 // start starts Telegraf.
@@ -341,12 +332,7 @@ func (r *run) down() error {
 func (r *run) cleanUp() {
 	_ = r.down()
 	if r.telegraf != nil {
-		select {
-		case <-r.telegraf.Done():
-		default:
-			_, _ = r.telegraf.StopGroup(childLimit)
-			_ = syscall.Kill(-r.telegraf.Pid(), syscall.SIGKILL)
-		}
+		r.telegraf.EndGroup(childLimit)
 	}
 }
 

@@ -113,11 +113,11 @@ func measure(ctx context.Context, programs Programs, emulator, dir string, c idl
 		if status.Left() == 0 {
 			break
 		}
-		if err := r.pause(ctx, 100*time.Millisecond); err != nil {
+		if err := lab.Pause(ctx, 100*time.Millisecond); err != nil {
 			return idle, err
 		}
 	}
-	if err := r.pause(ctx, c.wait); err != nil {
+	if err := lab.Pause(ctx, c.wait); err != nil {
 		return idle, err
 	}
 
@@ -127,7 +127,7 @@ func measure(ctx context.Context, programs Programs, emulator, dir string, c idl
 	}
 	commands := strings.Count(r.modem.Log(), "\nmodem > ")
 	begin := time.Now()
-	if err := r.pause(ctx, c.measure); err != nil {
+	if err := lab.Pause(ctx, c.measure); err != nil {
 		return idle, err
 	}
 	idle, err = readIdle(pid)

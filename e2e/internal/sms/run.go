@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"telegraf-hologram/e2e/internal/lab"
@@ -186,7 +185,7 @@ func (r *run) run(ctx context.Context, self string) (result Result, err error) {
 	if err := r.startAfter(ctx, 0); err != nil {
 		return result, err
 	}
-	if err := r.pause(ctx, doneQuiet); err != nil {
+	if err := lab.Pause(ctx, doneQuiet); err != nil {
 		return result, err
 	}
 	if err := r.stop(); err != nil {
@@ -209,11 +208,7 @@ func (r *run) configure(self string) error {
 		command = append([]string{self, tapName, "-kill-after", strconv.Itoa(r.c.KillAfter)}, command...)
 	}
 	r.command = command[0]
-	quoted := make([]string, len(command))
-	for i, word := range command {
-		quoted[i] = strconv.Quote(word)
-	}
-	conf := fmt.Sprintf(telegrafConf, strings.Join(quoted, ", "), r.file(sinkFile))
+	conf := fmt.Sprintf(telegrafConf, lab.Quoted(command), r.file(sinkFile))
 	if err := os.WriteFile(r.file("telegraf.conf"), []byte(conf), 0o600); err != nil {
 		return fmt.Errorf("cannot write Telegraf's configuration: %w", err)
 	}
@@ -247,26 +242,10 @@ func (r *run) stop() error {
 // cleanUp ends what a failed run has left.
 func (r *run) cleanUp() {
 	if r.telegraf != nil {
-		select {
-		case <-r.telegraf.Done():
-		default:
-			_, _ = r.telegraf.StopGroup(childLimit)
-			_ = syscall.Kill(-r.telegraf.Pid(), syscall.SIGKILL)
-		}
+		r.telegraf.EndGroup(childLimit)
 	}
 	if r.modem != nil {
 		_ = r.modem.Stop()
-	}
-}
-
-func (r *run) pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -376,7 +355,7 @@ func (r *run) drain(ctx context.Context, result *Result) error {
 		if quiet > 4*doneQuiet && left == 0 {
 			return nil // the rest is not to come: no message waits for a part
 		}
-		if err := r.pause(ctx, 250*time.Millisecond); err != nil {
+		if err := lab.Pause(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"syscall"
 	"time"
+
+	"telegraf-hologram/e2e/internal/lab"
 )
 
 // Trouble is something that goes wrong, and is over when it returns.
@@ -53,7 +55,7 @@ var (
 		if err := syscall.Kill(r.telegraf.Pid(), syscall.SIGSTOP); err != nil {
 			return fmt.Errorf("cannot stop Telegraf: %w", err)
 		}
-		if err = r.pause(ctx, between(random, 0, 500*time.Millisecond)); err == nil {
+		if err = lab.Pause(ctx, between(random, 0, 500*time.Millisecond)); err == nil {
 			err = kill(pid)
 		}
 		return errors.Join(err, syscall.Kill(r.telegraf.Pid(), syscall.SIGCONT))
@@ -85,7 +87,7 @@ func (r *run) modemFor(ctx context.Context, what string, d time.Duration, undo s
 	if err := r.modem.Do(ctx, what); err != nil {
 		return err
 	}
-	err := r.pause(ctx, d)
+	err := lab.Pause(ctx, d)
 	if undoErr := r.modem.Do(context.WithoutCancel(ctx), undo); undoErr != nil {
 		return undoErr
 	}
@@ -116,7 +118,7 @@ func kill(pid int) error {
 }
 
 func (r *run) startAfter(ctx context.Context, d time.Duration) error {
-	if err := r.pause(ctx, d); err != nil {
+	if err := lab.Pause(ctx, d); err != nil {
 		return err
 	}
 	return r.start()
