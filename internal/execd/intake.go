@@ -173,9 +173,7 @@ func (in *intake) pause() {
 // reportDrops logs what the queue has dropped, at most once a minute and at the end.
 func (in *intake) reportDrops(end bool) {
 	s := in.queue.Stats()
-	if s != in.dropped {
-		in.books.countDrops(s)
-	}
+	in.books.countDrops(s)
 	if s.Dropped() == in.dropped.Dropped() || !end && !in.dropShown.IsZero() && time.Since(in.dropShown) < dropLogWait {
 		return
 	}
