@@ -15,9 +15,10 @@ import (
 	"telegraf-hologram/internal/payload/dictionary"
 )
 
-// Decode returns the metrics of a payload. Damaged or hostile text gives an
-// error after bounded work: ErrNotCompact, ErrChecksum, ErrTooLarge, or one
-// that says what is wrong where.
+// Decode returns the metrics of a payload in either text stage. Spaces, ends of
+// lines and @ behind one in the text stage for SMS are passed over. Damaged or
+// hostile text gives an error after bounded work: ErrNotCompact, ErrChecksum,
+// ErrTooLarge, or one that says what is wrong where.
 func Decode(text string) (Batch, error) {
 	return decodeWith(text, dictionary.Version1())
 }
@@ -26,10 +27,15 @@ func decodeWith(text string, dict []byte) (Batch, error) {
 	if !IsCompact(text) {
 		return Batch{}, ErrNotCompact
 	}
-	if len(text) > 1+textLen(frameLen+MaxContent) {
+	longest, toBytes := textLen(frameLen+MaxContent), appendBytes
+	if text[0] == VersionSMS {
+		longest, toBytes = smsTextLen(frameLen+MaxContent), appendSMSBytes
+		text = trimSMS(text)
+	}
+	if len(text) > 1+longest {
 		return Batch{}, fmt.Errorf("decoding a payload of %d characters: %w", len(text), ErrTooLarge)
 	}
-	data, err := appendBytes(make([]byte, 0, len(text)*groupBytes/groupChars+1), text[1:])
+	data, err := toBytes(make([]byte, 0, len(text)*groupBytes/groupChars+1), text[1:])
 	if err != nil {
 		return Batch{}, fmt.Errorf("decoding payload text: %w", err)
 	}

@@ -88,19 +88,40 @@ type group struct {
 // Append encodes the metrics from index from up to but not including index to,
 // and appends the payload's text to dst.
 func (e *Encoder) Append(dst []byte, from, to int, seq Sequence) ([]byte, error) {
+	frame, err := e.frame(from, to, seq)
+	if err != nil {
+		return dst, err
+	}
+	return appendText(append(dst, Version1), frame), nil
+}
+
+// AppendSMS is Append in the text stage for SMS: the text has characters only
+// that are one septet each in the GSM 7 bit default alphabet and have their
+// ASCII code there. One of 160 characters, which is what one SMS can hold, has a
+// frame of 126 bytes. The caller sees to it that the range fits.
+func (e *Encoder) AppendSMS(dst []byte, from, to int, seq Sequence) ([]byte, error) {
+	frame, err := e.frame(from, to, seq)
+	if err != nil {
+		return dst, err
+	}
+	return appendSMSText(append(dst, VersionSMS), frame), nil
+}
+
+// frame returns the frame of a range of metrics. It is valid until the next call.
+func (e *Encoder) frame(from, to int, seq Sequence) ([]byte, error) {
 	if seq >= SequenceLimit {
-		return dst, fmt.Errorf("encoding with sequence number %d: it must be below %d", seq, SequenceLimit)
+		return nil, fmt.Errorf("encoding with sequence number %d: it must be below %d", seq, SequenceLimit)
 	}
 	content, err := e.appendContent(e.scratch.content[:0], from, to)
 	if err != nil {
-		return dst, err
+		return nil, err
 	}
 	s := &e.scratch
 	s.content = content
 	f := frame{sequence: seq, checksum: checksum(seq, content)}
 	f.method, f.body = s.entropy.compress(content)
 	s.frame = f.append(s.frame[:0])
-	return appendText(append(dst, Version1), s.frame), nil
+	return s.frame, nil
 }
 
 func (e *Encoder) appendContent(dst []byte, from, to int) ([]byte, error) {

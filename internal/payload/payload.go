@@ -14,7 +14,8 @@
 //   - entropy: the columns are compressed by DEFLATE with a preset dictionary
 //     (entropy.go, package dictionary);
 //   - frame: method, sequence number and checksum (frame.go);
-//   - text: nine bytes become eleven characters (radix94.go).
+//   - text: nine bytes become eleven characters (radix94.go), or for an SMS 27
+//     bytes become 34 characters that every SMS can carry (radix82.go).
 //
 // docs/payload.md is the specification, byte by byte.
 package payload
@@ -22,13 +23,21 @@ package payload
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/influxdata/telegraf"
 )
 
-// Version1 is the first character of a payload of version 1. No line protocol
-// and no JSON text starts with it.
-const Version1 = ','
+// The first character of a payload tells its version and its text stage.
+const (
+	// Version1 starts a payload of version 1. No line protocol and no JSON text
+	// starts with it.
+	Version1 = ','
+	// VersionSMS starts a payload of version 1 in the text stage for SMS. No JSON
+	// text starts with it, people hardly ever do, and line protocol that does has a
+	// space, which such a payload has not.
+	VersionSMS = ';'
+)
 
 // Limits of one payload, which bound what a decoder allocates for any input.
 const (
@@ -92,13 +101,37 @@ func (e *MetricError) Unwrap() error { return e.Err }
 // Encode returns the payload of the metrics.
 func Encode(metrics []telegraf.Metric, seq Sequence) ([]byte, error) {
 	var e Encoder
-	for i, m := range metrics {
-		if err := e.Add(m); err != nil {
-			return nil, &MetricError{Index: i, Err: err}
-		}
+	if err := e.addAll(metrics); err != nil {
+		return nil, err
 	}
 	return e.Append(nil, 0, e.Len(), seq)
 }
 
-// IsCompact tells whether the text starts as a compact payload does.
-func IsCompact(text string) bool { return text != "" && text[0] == Version1 }
+// EncodeSMS is Encode in the text stage for SMS.
+func EncodeSMS(metrics []telegraf.Metric, seq Sequence) ([]byte, error) {
+	var e Encoder
+	if err := e.addAll(metrics); err != nil {
+		return nil, err
+	}
+	return e.AppendSMS(nil, 0, e.Len(), seq)
+}
+
+func (e *Encoder) addAll(metrics []telegraf.Metric) error {
+	for i, m := range metrics {
+		if err := e.Add(m); err != nil {
+			return &MetricError{Index: i, Err: err}
+		}
+	}
+	return nil
+}
+
+// IsCompact tells whether the text starts as a compact payload does. One in the
+// text stage for SMS must also be without spaces, as line protocol never is.
+func IsCompact(text string) bool {
+	return text != "" && (text[0] == Version1 || text[0] == VersionSMS && strings.IndexByte(trimSMS(text), ' ') < 0)
+}
+
+// trimSMS takes away what networks, modems and gateways add to the end of an
+// SMS: ends of lines and spaces, and the @ that the fill bits behind a text of
+// 8n-1 septets are for who counts octets. None of them is in the alphabet.
+func trimSMS(text string) string { return strings.TrimRight(text, " \t\r\n@") }
