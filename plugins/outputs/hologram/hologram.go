@@ -16,6 +16,7 @@ import (
 	"github.com/influxdata/telegraf"
 	"github.com/influxdata/telegraf/plugins/outputs"
 
+	"telegraf-hologram/internal/access"
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/internal/payload"
 	"telegraf-hologram/internal/socketapi"
@@ -27,25 +28,15 @@ var sampleConfig string
 // Hologram is the plugin. Its exported fields are the options; sample.conf
 // describes them.
 type Hologram struct {
-	Address       string         `toml:"address"`
-	DeviceKey     string         `toml:"device_key"`
-	DeviceKeyFile string         `toml:"device_key_file"`
-	SourceID      string         `toml:"source_id"`
-	SourceIDFile  string         `toml:"source_id_file"`
-	SourceKey     string         `toml:"source_key"`
-	SourceKeyFile string         `toml:"source_key_file"`
-	FieldNames    string         `toml:"field_names"`
-	MessageSize   execd.Size     `toml:"max_message_size"`
-	Topics        string         `toml:"topics"`
-	ExtraTopics   []string       `toml:"extra_topics"`
-	TopicPrefix   string         `toml:"topic_prefix"`
-	DataFormat    string         `toml:"data_format"`
-	Precision     execd.Duration `toml:"timestamp_precision"`
-	FloatDigits   int            `toml:"float_digits"`
-	ConnTimeout   execd.Duration `toml:"connect_timeout"`
-	AnswerTimeout execd.Duration `toml:"answer_timeout"`
-	LateAnswer    execd.Duration `toml:"late_answer_timeout"`
-	GracefulClose bool           `toml:"graceful_close"`
+	access.Options
+	FieldNames  string         `toml:"field_names"`
+	MessageSize execd.Size     `toml:"max_message_size"`
+	Topics      string         `toml:"topics"`
+	ExtraTopics []string       `toml:"extra_topics"`
+	TopicPrefix string         `toml:"topic_prefix"`
+	DataFormat  string         `toml:"data_format"`
+	Precision   execd.Duration `toml:"timestamp_precision"`
+	FloatDigits int            `toml:"float_digits"`
 
 	Log telegraf.Logger `toml:"-"`
 
@@ -72,15 +63,12 @@ type Hologram struct {
 // New returns the plugin with its default options.
 func New() *Hologram {
 	return &Hologram{
-		Address:       socketapi.DefaultAddress,
-		FieldNames:    namesShort,
-		MessageSize:   defaultMessageSize,
-		Topics:        topicsBatch,
-		DataFormat:    formatCompact,
-		Precision:     execd.Duration(time.Nanosecond),
-		ConnTimeout:   execd.Duration(socketapi.DefaultConnectTimeout),
-		AnswerTimeout: execd.Duration(socketapi.DefaultAnswerTimeout),
-		LateAnswer:    execd.Duration(socketapi.DefaultLateAnswer),
+		Options:     access.DefaultOptions(),
+		FieldNames:  namesShort,
+		MessageSize: defaultMessageSize,
+		Topics:      topicsBatch,
+		DataFormat:  formatCompact,
+		Precision:   execd.Duration(time.Nanosecond),
 	}
 }
 
@@ -94,31 +82,16 @@ func (*Hologram) SampleConfig() string { return sampleConfig }
 // Connect reads the credentials. The Socket API takes one message per
 // connection, so that there is nothing to connect before there is a message.
 func (h *Hologram) Connect() error {
-	credentials, err := h.credentials()
+	client, err := h.Client()
 	if err != nil {
 		return err
 	}
-	h.client = &socketapi.Client{
-		Address:        h.Address,
-		Credentials:    credentials,
-		FieldNames:     h.names,
-		ConnectTimeout: time.Duration(h.ConnTimeout),
-		AnswerTimeout:  time.Duration(h.AnswerTimeout),
-		LateAnswer:     lateAnswer(h.LateAnswer),
-		GracefulClose:  h.GracefulClose,
-	}
+	client.FieldNames = h.names
+	h.client = client
 	h.client.SetAddresses(h.addresses)
-	h.packer.credentials = credentials
+	h.packer.credentials = client.Credentials
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return nil
-}
-
-// lateAnswer is the client's limit for an option, where 0 means not to wait.
-func lateAnswer(d execd.Duration) time.Duration {
-	if d == 0 {
-		return -1
-	}
-	return time.Duration(d)
 }
 
 // Close ends a Write that is waiting.
@@ -130,37 +103,11 @@ func (h *Hologram) Close() error {
 	return h.client.Close()
 }
 
-// credentials returns the credentials, some of which may be in files.
-func (h *Hologram) credentials() (socketapi.Credentials, error) {
-	c := socketapi.Credentials{DeviceKey: h.DeviceKey, SourceID: h.SourceID, SourceKey: h.SourceKey}
-	for _, f := range []struct {
-		option, file string
-		value        *string
-	}{
-		{"device_key_file", h.DeviceKeyFile, &c.DeviceKey},
-		{"source_id_file", h.SourceIDFile, &c.SourceID},
-		{"source_key_file", h.SourceKeyFile, &c.SourceKey},
-	} {
-		if f.file == "" {
-			continue
-		}
-		data, err := execd.ReadFirstLine(f.file)
-		if err != nil {
-			return c, fmt.Errorf("reading %s: %w", f.option, err)
-		}
-		*f.value = data
-	}
-	if err := c.Validate(); err != nil {
-		return c, fmt.Errorf("checking the credentials: %w", err)
-	}
-	return c, nil
-}
-
 // Encode calls emit with each message that Write would send for the metrics, in
 // order and with its terminator, and refuse with the index of each metric that
 // no message can carry. It sends nothing, and needs Init but not Connect.
 func (h *Hologram) Encode(metrics []telegraf.Metric, refuse func(index int, err error), emit func(message []byte) error) error {
-	credentials, err := h.credentials()
+	credentials, err := h.Credentials()
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (h *Hologram) write(metrics []telegraf.Metric, hold bool) (left int, err er
 		return 0, errors.New("writing metrics: not connected")
 	}
 	if h.reload {
-		credentials, err := h.credentials()
+		credentials, err := h.Credentials()
 		if err != nil {
 			return 0, fmt.Errorf("writing metrics: %w", err)
 		}
