@@ -363,6 +363,9 @@ func (c *Config) create(table *ast.Table, plugins Plugins) error {
 	switch c.Kind {
 	case kindOutputs:
 		c.output = plugins.Outputs[c.Name]()
+		if p, ok := c.output.(Defaulter); ok {
+			p.DefaultOptions(&c.Options)
+		}
 		plugin, targets = c.output, []any{&c.Options, c.output}
 	default:
 		c.input = plugins.Inputs[c.Name]()
@@ -390,6 +393,11 @@ func (c *Config) create(table *ast.Table, plugins Plugins) error {
 	setLogger(plugin, c.log)
 	if p, ok := plugin.(telegraf.Initializer); ok {
 		if err := p.Init(); err != nil {
+			return dec.locate(err)
+		}
+	}
+	if p, ok := plugin.(DirectoryUser); ok && c.Kind == kindOutputs {
+		if err := p.UseDirectory(c.Options.BufferDirectory); err != nil {
 			return dec.locate(err)
 		}
 	}

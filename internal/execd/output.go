@@ -12,7 +12,7 @@ import (
 var ErrSetAside = errors.New("given up")
 
 // An output can do without the interfaces below; with them, the host keeps fewer duplicates, waits for the right time,
-// and knows what the link costs.
+// knows what the link costs, and has a second way when it is down.
 
 // ExchangeReporter is an output that tells the host of each exchange with the far side while Write runs. What an
 // exchange has settled is released at once, so that a crash later in the same Write repeats less.
@@ -46,6 +46,44 @@ type BacklogWriter interface {
 	// WriteBacklog does what Write does, for metrics behind which more wait. It may leave out the last ones, so that
 	// they share a message with those that follow, and returns how many: at most all but one. They are offered again.
 	WriteBacklog(metrics []telegraf.Metric) (left int, err error)
+}
+
+// Defaulter is an output with defaults of its own for the host's options. They hold where the file sets nothing.
+type Defaulter interface {
+	// DefaultOptions changes the defaults in o. It is called once, before the file is read and before Init.
+	DefaultOptions(o *Options)
+}
+
+// DirectoryUser is an output that keeps files of its own beside the buffer.
+type DirectoryUser interface {
+	// UseDirectory tells the output where the buffer is: an absolute path, "" for a buffer in memory. It is called once,
+	// after Init and before anything else, and reads and writes nothing: the directory may not be there yet. An error
+	// ends the start; an *OptionError in its chain gets the line of the option put before it.
+	//
+	// In the directory the host has "cursor", "ledger", "lock", "state", "urgent" and what begins with "dead_letter" or ends
+	// in ".log" or ".bad"; other names are free.
+	UseDirectory(dir string) error
+}
+
+// StatusReporter is an output that has something to say to the command status.
+type StatusReporter interface {
+	// ReportStatus calls add for each thing to show, in order. A name is of lower-case words with _ between them. A value
+	// is a string, a bool, an int, an int64, a float64, a time.Time (zero is not shown) or a Duration; any other is shown
+	// as fmt prints it. ReportStatus is called instead of Connect, in another process than the one that runs; it reads
+	// files at most and changes nothing. What was added before an error is shown.
+	ReportStatus(add func(name string, value any)) error
+}
+
+// FallbackWriter is an output with a second way for some of its metrics, for when the link is down.
+type FallbackWriter interface {
+	// Fallback returns which measurements may go the second way and for how long the link must have been down, counted
+	// from the first failure of an unbroken series. No names is no fallback. It is called after Init and returns the
+	// same each time.
+	Fallback() (names Patterns, after time.Duration)
+	// WriteFallback does what Write does, the second way: nil, a *PartialWriteError and a Hinter mean the same. What it
+	// accepts is never given to Write. A failure makes it wait, for itself and not for the link. It is called on the
+	// goroutine that calls Write, also when Connect has failed, and is followed by Close at the end.
+	WriteFallback(metrics []telegraf.Metric) error
 }
 
 // Hinter is an error of an output that knows something about the next try.
