@@ -35,8 +35,8 @@ type Event struct {
 // of the data log holds items, which hold events, which hold JSON metrics.
 const maxNesting = 4
 
-// Decode returns the metrics of a text: one payload, message, event, item of the
-// data log or list of them, or line protocol. A record of line protocol without
+// Decode returns the metrics of a text: one payload in either of its forms,
+// message, event, item of the data log or list of them, or line protocol. A record of line protocol without
 // a time gets the time at which the cloud received it, or the current time
 // where nothing tells that.
 //

@@ -19,6 +19,7 @@ import (
 	"telegraf-hologram/internal/emulator"
 	"telegraf-hologram/internal/event"
 	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/internal/gsm/gsm7"
 	"telegraf-hologram/internal/payload"
 	"telegraf-hologram/internal/socketapi"
 )
@@ -104,6 +105,13 @@ func TestDecodeCompact(t *testing.T) {
 	sms, err := socketapi.AppendSMS(nil, credentials, socketapi.SMS{To: "+15125550100", Text: string(text)})
 	require.NoError(t, err)
 
+	forSMS, err := payload.EncodeSMS(metrics, 17)
+	require.NoError(t, err)
+	forSMSMessage, err := socketapi.AppendMessage(nil, credentials, socketapi.ShortNames, socketapi.Message{Data: string(forSMS)})
+	require.NoError(t, err)
+	forSMSSocket, err := socketapi.AppendSMS(nil, credentials, socketapi.SMS{To: "+15125550100", Text: string(forSMS)})
+	require.NoError(t, err)
+
 	for name, text := range map[string]string{
 		"payload":              string(text),
 		"message":              string(short),
@@ -116,6 +124,13 @@ func TestDecodeCompact(t *testing.T) {
 		"list of items":        `{"success":true,"data":[` + item + `]}`,
 		"array of items":       `[` + item + `]`,
 		"SMS":                  strings.TrimRight(string(sms), "\n"),
+
+		"for SMS":                      string(forSMS),
+		"for SMS, message":             string(forSMSMessage),
+		"for SMS, event":               quoted(map[string]any{"body": forSMS}),
+		"for SMS, event with a tail":   quoted(map[string]any{"body": []byte(string(forSMS) + " \r\n")}),
+		"for SMS, item of the log":     quoted(map[string]any{"id": 1, "data": quoted(map[string]any{"body": forSMS})}),
+		"for SMS, through the sockets": strings.TrimRight(string(forSMSSocket), "\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := event.Decode(text)
@@ -138,6 +153,24 @@ func TestDecodeCompact(t *testing.T) {
 		require.ErrorContains(t, err, "reading a compact payload: ")
 		require.Empty(t, e.Metrics)
 	})
+}
+
+// A phone, and a modem in its GSM alphabet, read a payload for SMS as it is: a
+// septet for a character, with its ASCII code.
+func TestSMSAlphabet(t *testing.T) {
+	text, err := payload.EncodeSMS(batch(), 17)
+	require.NoError(t, err)
+	var d gsm7.Decoder
+	d.Add(text, gsm7.Default, gsm7.Default)
+	require.Equal(t, string(text), d.Text())
+	for c := range byte(0x80) {
+		var one gsm7.Decoder
+		one.Add([]byte{c}, gsm7.Default, gsm7.Default)
+		_, err := payload.Decode(string([]byte{payload.VersionSMS, c, '!'}))
+		if digit := !strings.Contains(err.Error(), "alphabet"); digit {
+			require.Equal(t, string(rune(c)), one.Text())
+		}
+	}
 }
 
 // What the emulated cloud logs is read back, in both of its shapes.
@@ -238,6 +271,9 @@ func FuzzDecode(f *testing.F) {
 	quoted, err := json.Marshal(map[string]any{"data": text})
 	require.NoError(f, err)
 	f.Add(string(quoted))
+	text, err = payload.EncodeSMS(batch(), 3)
+	require.NoError(f, err)
+	f.Add(string(text) + "\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		e, err := event.Decode(text)
 		if len(e.Metrics) > payload.MaxMetrics*(1+len(text)/8) {

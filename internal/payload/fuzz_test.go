@@ -15,14 +15,18 @@ import (
 func FuzzDecode(f *testing.F) {
 	for _, metrics := range corpora(f) {
 		for _, n := range []int{1, 5, 40} {
-			f.Add(encodeReused(f, metrics[:n], Sequence(n)), false)
+			text := encodeReused(f, metrics[:n], Sequence(n))
+			f.Add(text, false)
+			f.Add(asSMS(f, text), false)
 			content := contentOf(f, metrics[:n])
 			f.Add(storedText(content), true)
 			f.Add(deflatedText(f, content), true)
 		}
 	}
 	f.Add(storedText(good()), true)
+	f.Add(asSMS(f, storedText(good()))+"\r\n", true)
 	f.Add(",", false)
+	f.Add(";", false)
 	f.Fuzz(func(t *testing.T, text string, mend bool) {
 		if len(text) > 64<<10 {
 			return
@@ -43,7 +47,11 @@ func mended(text string) string {
 	if !IsCompact(text) {
 		return text
 	}
-	data, err := appendBytes(nil, text[1:])
+	toBytes, toText := appendBytes, appendText
+	if text[0] == VersionSMS {
+		toBytes, toText = appendSMSBytes, appendSMSText
+	}
+	data, err := toBytes(nil, text[1:])
 	if err != nil {
 		return text
 	}
@@ -56,7 +64,7 @@ func mended(text string) string {
 		return text
 	}
 	fr.checksum = checksum(fr.sequence, content)
-	return string(appendText([]byte{Version1}, fr.append(nil)))
+	return string(toText([]byte{text[0]}, fr.append(nil)))
 }
 
 // FuzzContent is FuzzDecode behind checksum and compression.

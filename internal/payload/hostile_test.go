@@ -243,6 +243,10 @@ func TestDamage(t *testing.T) {
 			}
 			data, err := appendBytes(nil, text[1:])
 			require.NoError(t, err)
+			sms := asSMS(t, text)
+			for i := range len(sms) {
+				refused(sms[:i], fmt.Sprintf("SMS cut at %d", i))
+			}
 			for i := range 8 * len(data) {
 				data[i/8] ^= 1 << (i % 8)
 				refused(string(appendText([]byte{Version1}, data)), fmt.Sprintf("bit %d", i))
@@ -252,6 +256,9 @@ func TestDamage(t *testing.T) {
 				for c := byte(' '); c <= 0x7f; c++ {
 					if c != text[i] && (i+int(c))%damageShare == 0 {
 						refused(text[:i]+string(rune(c))+text[i+1:], fmt.Sprintf("%q at %d", c, i))
+					}
+					if i < len(sms) && c != sms[i] && (i+int(c))%damageShare == 0 {
+						refused(sms[:i]+string(rune(c))+sms[i+1:], fmt.Sprintf("SMS, %q at %d", c, i))
 					}
 				}
 			}

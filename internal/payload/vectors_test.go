@@ -33,6 +33,7 @@ type vector struct {
 	Checksum     string         `json:"checksum"`   // six hexadecimal digits
 	Content      string         `json:"content"`    // hexadecimal
 	Payload      string         `json:"payload"`
+	SMS          string         `json:"sms"` // the same frame in the text stage for SMS
 }
 
 // vectorMetric is a metric without loss in JSON: numbers are in strings, floats
@@ -215,13 +216,18 @@ func TestVectors(t *testing.T) {
 			text, err := Encode(metrics, v.Sequence)
 			require.NoError(t, err)
 			require.Equal(t, v.Payload, string(text))
+			sms, err := EncodeSMS(metrics, v.Sequence)
+			require.NoError(t, err)
+			require.Equal(t, v.SMS, string(sms))
 			require.Equal(t, v.Content, hex.EncodeToString(contentOf(t, metrics)))
 
-			b, err := Decode(v.Payload)
-			require.NoError(t, err)
-			require.Equal(t, v.Sequence, b.Sequence)
-			require.Equal(t, v.Checksum, fmt.Sprintf("%06x", b.Checksum))
-			require.Empty(t, difference(metrics, b.Metrics))
+			for _, text := range []string{v.Payload, v.SMS} {
+				b, err := Decode(text)
+				require.NoError(t, err)
+				require.Equal(t, v.Sequence, b.Sequence)
+				require.Equal(t, v.Checksum, fmt.Sprintf("%06x", b.Checksum))
+				require.Empty(t, difference(metrics, b.Metrics))
+			}
 		})
 	}
 	require.Equal(t, len(cases), count)
@@ -264,6 +270,7 @@ func writeVectors(t *testing.T) {
 		v.Checksum = fmt.Sprintf("%06x", b.Checksum)
 		v.Content = hex.EncodeToString(contentOf(t, metrics))
 		v.Payload = string(text)
+		v.SMS = string(appendSMSText([]byte{VersionSMS}, data))
 		require.NoError(t, out.Encode(v))
 	}
 	require.NoError(t, os.MkdirAll("testdata", 0o755))
@@ -280,8 +287,10 @@ func TestSpecification(t *testing.T) {
 		var v vector
 		require.NoError(t, json.Unmarshal(line, &v))
 		if v.Name == "every type" {
-			if !bytes.Contains(spec, []byte("    "+v.Payload+"\n")) {
-				t.Errorf("the example is not %s", v.Payload)
+			for _, text := range []string{v.Payload, v.SMS} {
+				if !bytes.Contains(spec, []byte("    "+text+"\n")) {
+					t.Errorf("the example is not %s", text)
+				}
 			}
 		}
 	}
