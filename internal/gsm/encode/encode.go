@@ -1,7 +1,7 @@
-// Package encode makes PDUs as a phone, a network and a modem do on the way of
-// a message: the text is coded, cut into parts and wrapped into the TPDUs that a
-// modem lists. It is for what plays a modem; 3GPP TS 23.040 and 23.038 are its
-// only model.
+// Package encode makes PDUs: a text is coded, cut into parts and wrapped into the
+// TPDUs that a modem is given to send, and, for what plays a network, into those
+// that a modem lists. [PlanText] tells beforehand how a text will be coded and how
+// many SMS it takes. 3GPP TS 23.040 and 23.038 are its only model.
 package encode
 
 import (
@@ -45,10 +45,17 @@ type Message struct {
 	// it is not nil. How the user data is coded does not change.
 	DCS *byte
 
-	// Reference is that of the parts of a long message.
+	// Reference is that of the parts of a long message; its lower 8 bits unless Wide.
 	Reference uint16
 	// Wide uses references of 16 bits.
 	Wide bool
+	// Report asks the service centre of a Submit what becomes of it (TP-SRR).
+	Report bool
+	// Validity is for how long the service centre tries to deliver a Submit, from 5
+	// minutes to 63 weeks; it is rounded up to a period that TP-VP has. 0 leaves it
+	// to the service centre.
+	Validity time.Duration
+
 	// Elements are further information elements for the header, each with its
 	// identifier and length (3GPP TS 23.040 9.2.3.24).
 	Elements []byte
@@ -89,7 +96,8 @@ func (m *Message) Deliver() ([]string, error) {
 }
 
 // Submit returns the PDUs of the message in hexadecimal, one for each part, as
-// SMS-SUBMIT to From, without a validity period.
+// SMS-SUBMIT to From. Report is asked for each part. The message references (TP-MR)
+// count from 0; most modems put in their own.
 func (m *Message) Submit() ([]string, error) {
 	to, err := Address(m.From)
 	if err != nil {
@@ -98,13 +106,40 @@ func (m *Message) Submit() ([]string, error) {
 	reference := byte(0)
 	return m.wrap(func(header, _ bool) []byte {
 		first := byte(0x01)
+		if m.Report {
+			first |= 0x20 // TP-SRR
+		}
+		if m.Validity > 0 {
+			first |= 0x10 // TP-VPF: relative
+		}
 		if header {
 			first |= 0x40
 		}
 		b := append([]byte{first, reference}, to...)
 		reference++
-		return append(b, m.PID, m.dcs())
+		b = append(b, m.PID, m.dcs())
+		if m.Validity > 0 {
+			b = append(b, validity(m.Validity))
+		}
+		return b
 	})
+}
+
+// validity returns TP-VP in its relative format, not shorter than d if that can be
+// (3GPP TS 23.040 9.2.3.12.1).
+func validity(d time.Duration) byte {
+	const day = 24 * time.Hour
+	steps := func(unit time.Duration) int { return int((d + unit - 1) / unit) }
+	switch {
+	case d <= 12*time.Hour:
+		return byte(max(steps(5*time.Minute), 1) - 1)
+	case d <= day:
+		return byte(143 + steps(30*time.Minute) - 24)
+	case d <= 30*day:
+		return byte(166 + steps(day))
+	default:
+		return byte(192 + min(max(steps(7*day), 5), 63))
+	}
 }
 
 // wrap cuts the message into parts and puts each behind what head returns.
@@ -151,7 +186,7 @@ func (m *Message) units() (units [][]byte, size int) {
 	if m.Data != nil {
 		return chars(m.Data), 8
 	}
-	if septets, ok := gsm7.NewEncoder(m.Locking, m.Shift).Encode(m.Text); ok && !m.UCS2 {
+	if septets, ok := m.septets(); ok {
 		for i := 0; i < len(septets); i++ {
 			n := 1
 			if septets[i] == gsm7.Escape && !m.CutAnywhere {
@@ -176,6 +211,35 @@ func (m *Message) units() (units [][]byte, size int) {
 		}
 	}
 	return units, 16
+}
+
+// septets returns Text in the GSM 7 bit alphabet, if it is to be coded so. The
+// default alphabet needs none of the national tables.
+func (m *Message) septets() ([]byte, bool) {
+	switch {
+	case m.UCS2:
+		return nil, false
+	case m.Locking == gsm7.Default && m.Shift == gsm7.Default:
+		return defaultSeptets(m.Text)
+	default:
+		return gsm7.NewEncoder(m.Locking, m.Shift).Encode(m.Text)
+	}
+}
+
+func defaultSeptets(text string) ([]byte, bool) {
+	septets := make([]byte, 0, len(text))
+	for _, c := range text {
+		code, n := gsm7.Code(c)
+		switch n {
+		case 1:
+			septets = append(septets, code)
+		case 2:
+			septets = append(septets, gsm7.Escape, code)
+		default:
+			return nil, false
+		}
+	}
+	return septets, true
 }
 
 func chars(b []byte) [][]byte {
@@ -288,7 +352,7 @@ func Address(s string) ([]byte, error) {
 	if b, ok := semiOctets(digits); ok {
 		return append([]byte{byte(len(digits)), typ}, b...), nil
 	}
-	septets, ok := gsm7.NewEncoder(gsm7.Default, gsm7.Default).Encode(s)
+	septets, ok := defaultSeptets(s)
 	if !ok || len(septets) > 11 {
 		return nil, errors.New("neither a number nor a name of up to 11 septets")
 	}

@@ -130,6 +130,37 @@ func (d *Decoder) Text() string {
 	return string(d.text)
 }
 
+// Code returns the code of a character and how many septets it takes: 1 in the
+// default alphabet, 2 in its extension, where the code is that behind Escape, and
+// 0 in neither. It needs no tables but these two.
+func Code(c rune) (code byte, septets int) {
+	switch {
+	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == ' ':
+		return byte(c), 1
+	}
+	if code, ok := defaultAlphabet.find(c); ok {
+		return code, 1
+	}
+	if code, ok := defaultExtension.find(c); ok {
+		return code, 2
+	}
+	return 0, 0
+}
+
+// find looks for the code of a character.
+func (runs table) find(c rune) (code byte, ok bool) {
+	for _, r := range runs {
+		code := r.at
+		for _, have := range r.chars {
+			if have == c {
+				return code, true
+			}
+			code++
+		}
+	}
+	return 0, false
+}
+
 // An Encoder turns text into septets with one pair of tables.
 type Encoder struct {
 	main, extension map[rune]byte
