@@ -2,6 +2,7 @@ package execd_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,10 +28,25 @@ type recorderConfig struct {
 	Enabled   bool              `toml:"enabled"`
 	Wait      execd.Duration    `toml:"wait"`
 	Headers   map[string]string `toml:"headers"`
-	Proxy     struct {
-		Address string `toml:"address"`
-	} `toml:"proxy"`
+	Proxy     proxyConfig       `toml:"proxy"`
+	Routes    []struct {
+		Topic string `toml:"topic"`
+	} `toml:"routes"`
 	Log telegraf.Logger `toml:"-"`
+
+	directory string
+}
+
+// proxyConfig is a table in the plugin's table.
+type proxyConfig struct {
+	Address string         `toml:"address"`
+	Token   string         `toml:"token"`
+	Wait    execd.Duration `toml:"wait"`
+	Names   []string       `toml:"names"`
+	Count   uint16         `toml:"count"`
+	Login   *struct {
+		User string `toml:"user"`
+	} `toml:"login"`
 }
 
 func (*recorderConfig) SampleConfig() string          { return "" }
@@ -48,6 +64,20 @@ func (r *recorderConfig) Init() error {
 		return &execd.OptionError{Option: "file", Value: r.File, Problem: "does not exist", Want: "a file"}
 	case r.Enabled && r.Count == 0:
 		return &execd.OptionError{Option: "count", Problem: "is missing", Want: "it because enabled is true"}
+	case r.Proxy.Address == "nowhere":
+		return &execd.OptionError{Option: "proxy.address", Value: r.Proxy.Address, Problem: "is no address", Want: "one"}
+	case r.Proxy.Token == "hunter2":
+		return &execd.OptionError{Option: "proxy.token", Value: r.Proxy.Token, Problem: "has 7 characters", Want: "8"}
+	case r.Proxy.Login != nil && r.Proxy.Login.User == "":
+		return &execd.OptionError{Option: "proxy.login.user", Problem: "is missing", Want: "a user"}
+	}
+	return nil
+}
+
+func (r *recorderConfig) UseDirectory(dir string) error {
+	r.directory = dir
+	if r.File == "" && r.Count == 13 {
+		return fmt.Errorf("counting: %w", &execd.OptionError{Option: "count", Value: r.Count, Problem: "needs a directory"})
 	}
 	return nil
 }
@@ -99,6 +129,37 @@ func TestConfigValues(t *testing.T) {
 	require.Equal(t, "1m30s", made.Wait.String())
 	require.Equal(t, map[string]string{"a": host}, made.Headers)
 	require.NotContains(t, cfg.Describe(), "$$a")
+}
+
+// A plugin's own defaults hold where the file sets nothing, and are checked like all options.
+func TestDefaults(t *testing.T) {
+	d := &defaulter{batch: 7}
+	plugins := execd.Plugins{Outputs: map[string]outputs.Creator{"recorder": func() telegraf.Output { return d }}}
+	cfg, err := execd.Parse([]byte("[[outputs.recorder]]\nflush_interval = \"5s\"\nbuffer_directory = \"/x\""), "test.conf", plugins)
+	require.NoError(t, err)
+	require.Equal(t, 7, cfg.Options.MetricBatchSize)
+	require.Equal(t, "5s", cfg.Options.FlushInterval.String())
+	require.Equal(t, "/x", d.directory)
+
+	cfg, err = execd.Parse([]byte("[[outputs.recorder]]\nmetric_batch_size = 8"), "test.conf", plugins)
+	require.NoError(t, err)
+	require.Equal(t, 8, cfg.Options.MetricBatchSize)
+	require.Equal(t, "1s", cfg.Options.FlushInterval.String())
+	require.Empty(t, d.directory)
+
+	d.batch = 0
+	_, err = execd.Parse([]byte("[[outputs.recorder]]"), "test.conf", plugins)
+	require.ErrorContains(t, err, "metric_batch_size")
+}
+
+// defaulter has defaults of its own.
+type defaulter struct {
+	recorderConfig
+	batch int
+}
+
+func (d *defaulter) DefaultOptions(o *execd.Options) {
+	o.MetricBatchSize, o.FlushInterval = d.batch, 1e9
 }
 
 func TestLoad(t *testing.T) {

@@ -45,48 +45,68 @@ func entriesOf(t *ast.Table) []entry {
 	return entries
 }
 
-// decoder sets the options of one table, each in the first of several structs that has it.
+// decoder sets the options of one table, each in the first of several structs that has it. A table in that table is
+// taken apart by a decoder of its own, if it goes into a struct; its options are called TABLE.OPTION.
 type decoder struct {
-	plugin  string // such as outputs.hologram
-	targets []any
+	table   string // such as outputs.hologram
+	parent  *decoder
+	prefix  string // of the names of its options
 	options map[string]field
-	lines   map[string]int    // of the options that the file sets
-	sources map[string]string // their values as in the file
+	lines   map[string]int    // of the options that the file sets, and of the tables; the same for all in one plugin
+	sources map[string]string // the values of the options as in the file; likewise
 	set     []string          // both, for Describe
 }
 
 // field is where an option goes.
 type field struct {
 	target any
-	typ    reflect.Type
+	reflect.StructField
 }
 
-func newDecoder(plugin string, targets ...any) *decoder {
-	d := &decoder{plugin: plugin, targets: targets, options: make(map[string]field),
-		lines: make(map[string]int), sources: make(map[string]string)}
+func newDecoder(table string, targets ...any) *decoder {
+	d := &decoder{table: table, options: make(map[string]field), lines: make(map[string]int), sources: make(map[string]string)}
 	for _, target := range targets {
-		for name, typ := range optionsOf(reflect.TypeOf(target)) {
+		for name, f := range optionsOf(reflect.TypeOf(target)) {
 			if _, ok := d.options[name]; !ok {
-				d.options[name] = field{target, typ}
+				d.options[name] = field{target, f}
 			}
 		}
 	}
 	return d
 }
 
+// nested returns the decoder of a table in this one.
+func (d *decoder) nested(key string, target any) *decoder {
+	n := newDecoder(d.table+"."+key, target)
+	n.parent, n.prefix, n.lines, n.sources = d, d.prefix+key+".", d.lines, d.sources
+	return n
+}
+
+// value returns the address of the field, and makes what a pointer on the way to it needs.
+func (f *field) value() any {
+	v := reflect.ValueOf(f.target).Elem().FieldByIndex(f.Index)
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		v = v.Elem()
+	}
+	return v.Addr().Interface()
+}
+
 // optionsOf returns the options that a struct takes from TOML: its exported fields with a toml tag.
-func optionsOf(t reflect.Type) map[string]reflect.Type {
+func optionsOf(t reflect.Type) map[string]reflect.StructField {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	options := make(map[string]reflect.Type)
+	options := make(map[string]reflect.StructField)
 	if t.Kind() != reflect.Struct {
 		return options
 	}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
 		if f.IsExported() && name != "" && name != "-" {
-			options[name] = f.Type
+			options[name] = f
 		}
 	}
 	return options
@@ -105,12 +125,20 @@ func setLogger(plugin any, log telegraf.Logger) {
 
 // decode sets all options of the table, in the order of the file, up to the first that is wrong.
 func (d *decoder) decode(table *ast.Table) error {
-	for _, e := range entriesOf(table) {
-		if line, err := d.option(e); err != nil {
-			return fmt.Errorf("line %d: %w", line, err)
-		}
+	if line, err := d.all(table); err != nil {
+		return fmt.Errorf("line %d: %w", line, err)
 	}
 	return nil
+}
+
+// all sets all options of the table; line is where an error is.
+func (d *decoder) all(table *ast.Table) (line int, err error) {
+	for _, e := range entriesOf(table) {
+		if line, err := d.option(e); err != nil {
+			return line, err
+		}
+	}
+	return 0, nil
 }
 
 // option sets one option; line is where an error is.
@@ -119,38 +147,46 @@ func (d *decoder) option(e entry) (line int, err error) {
 	if !ok {
 		return e.line, d.unknown(e.key)
 	}
+	name := d.prefix + e.key
+	if table, ok := e.value.(*ast.Table); ok && takesOptions(f.Type) {
+		d.lines[name] = e.line
+		n := d.nested(e.key, f.value())
+		line, err = n.all(table)
+		d.set = append(d.set, n.set...)
+		return line, err
+	}
 	source := ""
 	kv, isValue := e.value.(*ast.KeyValue)
 	if isValue {
 		source = strings.Join(strings.Fields(kv.Value.Source()), " ")
 	}
-	d.lines[e.key], d.sources[e.key] = e.line, source
+	d.lines[name], d.sources[name] = e.line, source
 	shown := source
 	switch {
 	case !isValue:
 		shown = "{…}"
-	case secret(e.key):
+	case secret(name):
 		shown = hidden
 	}
-	d.set = append(d.set, e.key+" = "+shown)
+	d.set = append(d.set, name+" = "+shown)
 
 	if err := expand(e.value); err != nil {
-		return e.line, errors.New(optionText(e.key, source, err.Error()))
+		return e.line, errors.New(optionText(name, source, err.Error()))
 	}
 	if isValue {
-		adapt(f.typ, kv)
-		err = fits(f.typ, kv.Value)
+		adapt(f.Type, kv)
+		err = fits(f.Type, kv.Value)
 	} else {
-		err = fitsTable(f.typ)
+		err = fitsTable(f.Type, e.value, d.table+"."+e.key)
 	}
 	if err != nil {
-		return e.line, errors.New(optionText(e.key, source, err.Error()))
+		return e.line, errors.New(optionText(name, source, err.Error()))
 	}
 
 	one := &ast.Table{Line: e.line, Name: e.key, Fields: map[string]any{e.key: e.value}}
 	config := toml.DefaultConfig
 	config.MissingField = func(typ reflect.Type, key string) error {
-		return unknownOption(key, optionNames(optionsOf(typ)), e.key)
+		return unknownOption("", key, optionNames(optionsOf(typ)), name)
 	}
 	if err = config.UnmarshalTable(one, f.target); err == nil {
 		return 0, nil
@@ -160,24 +196,31 @@ func (d *decoder) option(e entry) (line int, err error) {
 		line, err = le.Line, le.Err
 	}
 	var ve *valueError
-	if isValue && !errors.As(err, &ve) && wanted(f.typ) != "" {
-		err = &valueError{"is out of range", wanted(f.typ)} // fits has seen that the type is right
+	if isValue && !errors.As(err, &ve) && wanted(f.Type) != "" {
+		err = &valueError{"is out of range", wanted(f.Type)} // fits has seen that the type is right
 	}
-	return line, errors.New(optionText(e.key, source, err.Error()))
+	return line, errors.New(optionText(name, source, err.Error()))
 }
 
-// locate puts the line of an option before an error about it, and its value as it stands in the file into it.
+// locate puts the line of an option before an error about it, and its value as it stands in the file into it. An option
+// that is missing in a table has the line of the table.
 func (d *decoder) locate(err error) error {
 	var oe *OptionError
 	if !errors.As(err, &oe) {
 		return err
 	}
-	line, ok := d.lines[oe.Option]
-	if !ok {
-		return err
+	name := oe.Option
+	line, ok := d.lines[name]
+	for !ok {
+		dot := strings.LastIndexByte(name, '.')
+		if dot < 0 {
+			return err
+		}
+		name = name[:dot]
+		line, ok = d.lines[name]
 	}
 	var own *OptionError
-	if own, ok = err.(*OptionError); ok && own.Value != nil { //nolint:errorlint // only the error itself may be rewritten
+	if own, ok = err.(*OptionError); ok && own.Value != nil && name == own.Option { //nolint:errorlint // only the error itself may be rewritten
 		err = errors.New(optionText(own.Option, d.sources[own.Option], (&valueError{own.Problem, own.Want}).Error()))
 	}
 	return fmt.Errorf("line %d: %w", line, err)
@@ -193,21 +236,27 @@ var elsewhere = map[string]string{
 }
 
 func (d *decoder) unknown(key string) error {
-	if hint, ok := elsewhere[key]; ok {
+	if hint, ok := elsewhere[key]; ok && d.parent == nil {
 		if hint == "" {
-			kind, _, _ := strings.Cut(d.plugin, ".")
+			kind, _, _ := strings.Cut(d.table, ".")
 			hint = "it belongs in the [[" + kind + ".execd]] block of telegraf.conf"
 		}
 		return fmt.Errorf("unknown option %s; %s", key, hint)
 	}
-	return unknownOption(key, optionNames(d.options), d.plugin)
+	if d.parent != nil {
+		if _, ok := d.parent.options[key]; ok {
+			return fmt.Errorf("unknown option %s%s; %s is an option of %s: want it above the line [%s]", d.prefix, key, key, d.parent.table, d.table)
+		}
+	}
+	return unknownOption(d.prefix, key, optionNames(d.options), d.table)
 }
 
-func unknownOption(key string, names []string, of string) error {
+// unknownOption is the error for a key that is none of names, which all begin with prefix.
+func unknownOption(prefix, key string, names []string, of string) error {
 	if near := nearest(key, names); near != "" {
-		return fmt.Errorf("unknown option %s; did you mean %s?", key, near)
+		return fmt.Errorf("unknown option %s%s; did you mean %s%s?", prefix, key, prefix, near)
 	}
-	return fmt.Errorf("unknown option %s; %s has %s", key, of, strings.Join(names, ", "))
+	return fmt.Errorf("unknown option %s%s; %s has %s", prefix, key, of, strings.Join(names, ", "))
 }
 
 func optionNames[V any](m map[string]V) []string {
@@ -322,13 +371,19 @@ func fits(t reflect.Type, value ast.Value) error {
 	return &valueError{"is " + typeName(value), wanted(t)}
 }
 
-// fitsTable is fits for a table instead of a value.
-func fitsTable(t reflect.Type) error {
+// fitsTable is fits for a table, or a list of tables, instead of a value; name is what it is called in the file.
+func fitsTable(t reflect.Type, value any, name string) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.Kind() == reflect.Slice {
+	_, isList := value.([]*ast.Table)
+	switch {
+	case t.Kind() == reflect.Slice && isList:
 		t = t.Elem()
+	case takesOptions(t):
+		return &valueError{"has double brackets", "[" + name + "]"}
+	case t.Kind() == reflect.Slice && takesOptions(t.Elem()):
+		return &valueError{"has single brackets", "[[" + name + "]]"}
 	}
 	if k := t.Kind(); k == reflect.Struct || k == reflect.Map || k == reflect.Interface {
 		return nil
@@ -338,6 +393,14 @@ func fitsTable(t reflect.Type) error {
 		want = "a value"
 	}
 	return &valueError{"is a table", want}
+}
+
+// takesOptions tells whether a type is a struct, or points to one, that a table is decoded into option by option.
+func takesOptions(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.Struct && !decodesItself(t)
 }
 
 // decodesItself tells whether a type reads TOML or text by a method of its own.

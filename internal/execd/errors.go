@@ -63,7 +63,7 @@ func (e *LeftError) Unwrap() error { return e.Err }
 // OptionError is a wrong option. A plugin's Init that returns one (anywhere in its error's chain) has the line of the
 // option put before its text.
 type OptionError struct {
-	// Option is the option's name.
+	// Option is the option's name; that of one in a table has the table's before it, as in "proxy.address".
 	Option string
 	// Value is what was given; nil is not shown, and neither is the value of an option whose name says that it is a
 	// secret.
@@ -116,13 +116,14 @@ func optionText(option, source, text string) string {
 
 const hidden = "(hidden)"
 
-// secret tells whether an option's value must not be shown.
+// secret tells whether an option's value must not be shown: because of its name, or that of a table it is in.
 func secret(option string) bool {
 	if strings.HasSuffix(option, "_file") {
 		return false
 	}
+	option = strings.ReplaceAll(strings.ToLower(option), ".", "_")
 	for _, word := range []string{"key", "secret", "password", "passwd", "token", "credential", "pin", "auth"} {
-		for part := range strings.SplitSeq(strings.ToLower(option), "_") {
+		for part := range strings.SplitSeq(option, "_") {
 			if part == word || part == word+"s" {
 				return true
 			}
