@@ -19,6 +19,7 @@ type call struct {
 	timeout, limit time.Duration
 	anyLine        bool
 	names          []string
+	dataSent       *bool
 }
 
 // Timeout sets how long to wait for the next line of the answer, in place of
@@ -41,6 +42,10 @@ func AnyLine() CommandOption { return func(c *call) { c.anyLine = true } }
 func Name(name string) CommandOption {
 	return func(c *call) { c.names = append(c.names, name) }
 }
+
+// DataSent has Prompt set sent to true before it gives the data away. Where an
+// error leaves it as it was, the modem has not got any of the data.
+func DataSent(sent *bool) CommandOption { return func(c *call) { c.dataSent = sent } }
 
 // Command sends a command, which starts with AT and has no line end, and returns
 // the lines of its answer without echo, final result and URCs. Errors wrap
@@ -105,28 +110,31 @@ func (d *Driver) turnFor(ctx context.Context, c *call, prompts bool) ([]string, 
 		return nil, err
 	}
 	if prompts {
-		if err := d.answerPrompt(ctx, x, c.data); err != nil {
+		if err := d.answerPrompt(ctx, x, c); err != nil {
 			return d.giveUp(x, c.cmd, err)
 		}
 	}
 	return d.giveUp(x, c.cmd, d.await(ctx, x, c.timeout, max(c.limit, c.timeout)))
 }
 
-// answerPrompt waits for the prompt and sends the data. It returns nil as well
+// answerPrompt waits for the prompt and sends the data of the command. It returns nil as well
 // when a final result has come instead.
-func (d *Driver) answerPrompt(ctx context.Context, x *exchange, data string) error {
+func (d *Driver) answerPrompt(ctx context.Context, x *exchange, c *call) error {
 	timeout := time.NewTimer(d.opts.PromptTimeout)
 	defer timeout.Stop()
 	for {
 		select {
 		case <-x.prompted:
 			d.mu.Lock()
-			for line := range strings.FieldsFuncSeq(data, func(r rune) bool { return r == '\r' || r == '\n' }) {
+			for line := range strings.FieldsFuncSeq(c.data, func(r rune) bool { return r == '\r' || r == '\n' }) {
 				x.echoes = append(x.echoes, strings.TrimSpace(line))
 			}
 			d.mu.Unlock()
-			d.opts.Trace(true, data)
-			return d.send(data + promptEnd)
+			if c.dataSent != nil {
+				*c.dataSent = true
+			}
+			d.opts.Trace(true, c.data)
+			return d.send(c.data + promptEnd)
 		case <-x.progress:
 			if done, err := d.finished(x); done {
 				if err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -274,8 +275,10 @@ func TestPrompt(t *testing.T) {
 				_, err := d.Command(t.Context(), "AT")
 				require.NoError(t, err)
 				start := time.Now()
-				got, err := d.Prompt(t.Context(), "AT+CMGS=24", pdu)
+				sent := false
+				got, err := d.Prompt(t.Context(), "AT+CMGS=24", pdu, DataSent(&sent))
 				require.Equal(t, c.lines, got)
+				require.Equal(t, slices.Contains(f.commands(), pdu+"\x1A"), sent)
 				if c.err == nil {
 					require.NoError(t, err)
 					require.Equal(t, []string{"AT+CMGS=24", pdu + "\x1A"}, f.commands())
