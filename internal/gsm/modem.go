@@ -109,8 +109,7 @@ type Modem struct {
 	waiting   map[ID]*waiting // parts, if there is a KeepPart
 	failing   bool            // Handle fails
 
-	pinSends   int  // that are not known to have been right
-	pinRefused bool //
+	sim pin
 
 	mu      sync.Mutex
 	status  Status
@@ -140,6 +139,7 @@ func NewModem(cfg Config) *Modem {
 		assembler: NewAssembler(cfg.MultipartTimeout, cfg.MaxParts),
 		handled:   make(map[ID]struct{}),
 		waiting:   make(map[ID]*waiting),
+		sim:       pin{value: cfg.PIN},
 	}
 	for _, p := range cfg.Parts {
 		msg := Decode(p.PDU, p.Length)
@@ -158,7 +158,8 @@ func NewModem(cfg Config) *Modem {
 // Deleting a message from a SIM and listing a full one take some modems long: the
 // driver's timeout should not be under ten seconds.
 func (m *Modem) Run(ctx context.Context, d *at.Driver) error {
-	s := &session{Modem: m, d: d, told: make(map[string]time.Time)}
+	s := &session{Modem: m, link: link{d: d, log: m.cfg.Log, pin: &m.sim}, told: make(map[string]time.Time)}
+	s.onURC = s.take
 	m.begin()
 	err := s.initialise(ctx)
 	if err == nil {
@@ -175,22 +176,15 @@ func (m *Modem) Run(ctx context.Context, d *at.Driver) error {
 // session is a connection to a modem. It is Run's goroutine's.
 type session struct {
 	*Modem
-	d *at.Driver
+	link
 
-	pinSent bool // and taken
-
-	// What the initialisation has found.
+	// What the initialisation has found, besides what link has.
 	storages  []string
-	receiving string              // <mem3>
-	forms     map[string]cpmsForm // of AT+CPMS, by storage
-	noSelect  bool                // AT+CPMS does not work
-	noList    map[string]bool     // AT+CMGL does not
-	shortfall map[string]int      // messages that a storage counts and does not have
-	selected  string              // <mem1>
-	mustAck   bool                // AT+CSMS is 1
-	cmgf      string              // the answer to AT+CMGF?, empty if there is none
-	cnmi      string              // the answer to AT+CNMI?, empty if there is none
-	fullIndex string              // of AT+CIND's smsfull
+	noList    map[string]bool // AT+CMGL does not work
+	shortfall map[string]int  // messages that a storage counts and does not have
+	cmgf      string          // the answer to AT+CMGF?, empty if there is none
+	cnmi      string          // the answer to AT+CNMI?, empty if there is none
+	fullIndex string          // of AT+CIND's smsfull
 
 	told map[string]time.Time // what tell has logged last, and when
 

@@ -92,19 +92,3 @@ func (s *session) handOver(ctx context.Context) error {
 	}
 	return nil
 }
-
-// acknowledge tells the network that a message has arrived (3GPP TS 27.005
-// 3.4.4), where the modem does not do so itself.
-func (s *session) acknowledge(ctx context.Context) error {
-	if !s.mustAck {
-		return nil
-	}
-	_, err := s.d.Command(ctx, "AT+CNMA")
-	if err != nil && isRefusal(err) {
-		if !isCMS(err, cmsNoAckWanted) {
-			s.cfg.Log.Debugf("Acknowledging a message: %v", err)
-		}
-		return nil
-	}
-	return err
-}

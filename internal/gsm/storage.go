@@ -11,17 +11,6 @@ import (
 	"telegraf-hologram/internal/at"
 )
 
-// record is a message as AT+CMGL and AT+CMGR give it.
-type record struct {
-	index  int
-	stat   int // 0 unread, 1 read, 2 unsent, 3 sent (3GPP TS 27.005 3.1); -1 untold
-	length int // octets of the TPDU, 0 if untold
-	pdu    string
-}
-
-// received tells whether a record is a message that came in.
-func (r record) received() bool { return r.stat < 2 }
-
 // doomed is a message to be deleted.
 type doomed struct {
 	at  Location
@@ -282,41 +271,6 @@ func (s *session) scan(ctx context.Context, storage string, u Usage, records *[]
 	return nil
 }
 
-// read reads a record; ok tells whether there is one.
-func (s *session) read(ctx context.Context, where Location) (r record, ok bool, err error) {
-	if s.selected != where.Storage {
-		if _, err := s.use(ctx, where.Storage); err != nil {
-			return record{}, false, err
-		}
-	}
-	lines, err := s.d.Command(ctx, "AT+CMGR="+strconv.Itoa(where.Index))
-	if isCMS(err, cmsInvalidIndex) {
-		return record{}, false, nil
-	}
-	if err != nil {
-		return record{}, false, err
-	}
-	for i, line := range lines {
-		args, ok := cutName(line, "+CMGR")
-		if !ok {
-			continue
-		}
-		if i+1 == len(lines) {
-			return record{}, false, nil
-		}
-		r := record{index: where.Index, stat: -1, pdu: lines[i+1]}
-		p := at.Params(args)
-		if len(p) > 1 {
-			r.stat = number(p[0])
-		}
-		if len(p) > 0 {
-			r.length = max(number(p[len(p)-1]), 0)
-		}
-		return r, r.pdu != "", nil
-	}
-	return record{}, false, nil
-}
-
 // readAgain is read, for which a refusal means that there is no record.
 func (s *session) readAgain(ctx context.Context, where Location) (record, bool, error) {
 	r, ok, err := s.read(ctx, where)
@@ -324,123 +278,6 @@ func (s *session) readAgain(ctx context.Context, where Location) (record, bool, 
 		return record{}, false, nil
 	}
 	return r, ok, err
-}
-
-// parseList reads the answer to AT+CMGL (3GPP TS 27.005 3.4.2), and tells whether
-// each record has its PDU. The name of the sender, between state and length, may
-// be missing altogether.
-func parseList(lines []string) (records []record, whole bool) {
-	whole = true
-	for i := 0; i < len(lines); i++ {
-		args, ok := cutName(lines[i], "+CMGL")
-		if !ok {
-			whole = false
-			continue
-		}
-		p := at.Params(args)
-		if i+1 == len(lines) || len(p) == 0 || number(p[0]) < 0 {
-			whole = false
-			continue
-		}
-		if _, header := cutName(lines[i+1], "+CMGL"); header {
-			whole = false
-			continue
-		}
-		i++
-		r := record{index: number(p[0]), stat: -1, pdu: lines[i]}
-		if len(p) > 2 {
-			r.stat = number(p[1])
-		}
-		if len(p) > 1 {
-			r.length = max(number(p[len(p)-1]), 0)
-		}
-		records = append(records, r)
-	}
-	return records, whole
-}
-
-// cpmsForm is how many storages AT+CPMS is given.
-type cpmsForm int
-
-const (
-	untried  cpmsForm = iota
-	mixed             // three, of which the first is to be read and the others stay
-	three             // three times the same
-	two               // twice
-	one               // once
-	unusable          // it is refused
-)
-
-// command is the AT+CPMS of a form (3GPP TS 27.005 3.2.2).
-func (f cpmsForm) command(storage, receiving string) string {
-	rest := ""
-	switch f {
-	case mixed:
-		rest = `,"` + receiving + `","` + receiving + `"`
-	case three:
-		rest = `,"` + storage + `","` + storage + `"`
-	case two:
-		rest = `,"` + storage + `"`
-	}
-	return `AT+CPMS="` + storage + `"` + rest
-}
-
-// use selects a storage to read from and tells how full it is.
-func (s *session) use(ctx context.Context, storage string) (Usage, error) {
-	if s.noSelect {
-		return Usage{Storage: storage}, nil
-	}
-	if s.selected == storage {
-		lines, err := s.d.Command(ctx, "AT+CPMS?")
-		if err != nil && !isHarmless(err) {
-			return Usage{Storage: storage}, err
-		}
-		if p := at.Params(argsOf(lines, "+CPMS")); len(p) >= 3 && p[0] == storage {
-			return Usage{Storage: storage, Used: max(number(p[1]), 0), Total: max(number(p[2]), 0)}, nil
-		}
-		s.selected = ""
-	}
-	return s.selectStorage(ctx, storage)
-}
-
-// selectStorage tries the forms of AT+CPMS until one is taken: some modems take
-// three storages only, some two at most.
-func (s *session) selectStorage(ctx context.Context, storage string) (Usage, error) {
-	u := Usage{Storage: storage}
-	var refusal error
-	first, last := s.forms[storage], one
-	if first == untried {
-		first = mixed
-		if s.receiving == "" || s.receiving == storage {
-			first = three
-		}
-	} else {
-		last = first
-	}
-	for form := first; form <= last; form++ {
-		lines, err := s.d.Command(ctx, form.command(storage, s.receiving))
-		if err == nil {
-			s.forms[storage], s.selected = form, storage
-			var counts []int
-			for _, p := range at.Params(argsOf(lines, "+CPMS")) {
-				if n := number(p); n >= 0 {
-					counts = append(counts, n) // some give the names, too
-				}
-			}
-			if len(counts) > 1 {
-				u.Used, u.Total = counts[0], counts[1]
-			}
-			return u, nil
-		}
-		if !isHarmless(err) {
-			return u, err
-		}
-		refusal = err
-	}
-	if refusal == nil {
-		refusal = errors.New("AT+CPMS: the storage was refused before")
-	}
-	return u, refusal
 }
 
 // findStorages chooses the storages to read.
@@ -562,32 +399,4 @@ func isStorage(name string) bool {
 		}
 	}
 	return true
-}
-
-// argsOf returns what follows the name in the first line that has it.
-func argsOf(lines []string, name string) string {
-	for _, line := range lines {
-		if args, ok := cutName(line, name); ok {
-			return args
-		}
-	}
-	return ""
-}
-
-// cutName takes the name and the colon off a line.
-func cutName(line, name string) (args string, ok bool) {
-	if len(line) < len(name) || !strings.EqualFold(line[:len(name)], name) {
-		return "", false
-	}
-	args, ok = strings.CutPrefix(strings.TrimLeft(line[len(name):], " \t"), ":")
-	return strings.TrimSpace(args), ok
-}
-
-// number reads a number, -1 if it is none.
-func number(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
-		return -1
-	}
-	return n
 }
