@@ -48,16 +48,3 @@ func decodeDCS(dcs byte) coding {
 	}
 	return c
 }
-
-// canonicalDCS returns the DCS without anything but the alphabet, which tells
-// the codec how to count the user data.
-func (c coding) canonicalDCS() byte {
-	switch c.encoding {
-	case Octets, Compressed: // compressed text is counted in octets too
-		return 0x04
-	case UCS2:
-		return 0x08
-	default:
-		return 0x00
-	}
-}

@@ -7,9 +7,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/warthog618/sms/encoding/tpdu"
-
 	"telegraf-hologram/internal/gsm/gsm7"
+)
+
+// The first octet of a TPDU (3GPP TS 23.040 9.2.2.1 to 9.2.2.3).
+const (
+	mtiMask   = 0x03 // TP-MTI
+	mtiSubmit = 0x01
+	mtiReport = 0x02
+	mms       = 0x04 // TP-MMS
+	vpfShift  = 3    // TP-VPF, two bits
+	udhi      = 0x40 // TP-UDHI
 )
 
 // maxPDU is how many octets of a PDU are looked at. A TPDU has at most 164, a
@@ -53,16 +61,15 @@ func decodeHex(s string) (b []byte, more bool) {
 	return b, 2*len(b) < len(s)
 }
 
-// A decoder goes over a PDU once. It takes down what can be damaged, and writes
-// the rest in a canonical form that the codec, which refuses a message for a
-// single wrong digit, takes in any case.
+// A decoder goes over a PDU once, and takes whatever it is given: a message is
+// not lost for a single wrong digit.
 type decoder struct {
-	m         *Message
-	b         []byte // the PDU
-	off       int    // of what is to be read next
-	length    int    // that the modem announces
-	tpdu      int    // where the TPDU begins
-	canonical []byte // the TPDU for the codec
+	m      *Message
+	b      []byte // the PDU
+	off    int    // of what is to be read next
+	length int    // that the modem announces
+	tpdu   int    // where the TPDU begins
+	header []byte // the information elements of the user data header
 }
 
 func (d *decoder) decode() error {
@@ -72,11 +79,11 @@ func (d *decoder) decode() error {
 	if err != nil {
 		return err
 	}
-	switch first & tpdu.FoMTIMask {
-	case 1:
+	switch first & mtiMask {
+	case mtiSubmit:
 		d.m.Kind = Submit
 		err = d.submit(first)
-	case 2:
+	case mtiReport:
 		d.m.Kind = StatusReport
 		err = d.statusReport(first)
 	case 3: // reserved; 3GPP TS 23.040 9.2.3.1: as SMS-DELIVER
@@ -98,8 +105,8 @@ func identity(b []byte) (id ID) {
 	h := fnv.New128a()
 	if len(b) > 0 {
 		first := b[0]
-		if first&tpdu.FoMTIMask != 1 { // bit 2 of an SMS-SUBMIT is TP-RD
-			first &^= tpdu.FoMMS
+		if first&mtiMask != mtiSubmit { // bit 2 of an SMS-SUBMIT is TP-RD
+			first &^= mms
 		}
 		_, _ = h.Write([]byte{first})
 		_, _ = h.Write(b[1:])
@@ -135,9 +142,6 @@ func (d *decoder) take(field string, n int) ([]byte, error) {
 	return b, nil
 }
 
-// write adds to the canonical TPDU.
-func (d *decoder) write(b ...byte) { d.canonical = append(d.canonical, b...) }
-
 // smsc reads the address of the service centre, which a modem puts before the
 // TPDU (3GPP TS 27.005 3.1, <pdu>; coded as in 3GPP TS 24.011 8.2.5). Its length
 // counts octets, at most 11. Some modems leave it out.
@@ -164,14 +168,13 @@ func (d *decoder) bare(n int) bool {
 		return false
 	}
 	typ := d.b[2]
-	if d.b[0]&tpdu.FoMTIMask == 1 || d.b[0]&tpdu.FoMTIMask == 2 {
+	if mti := d.b[0] & mtiMask; mti == mtiSubmit || mti == mtiReport {
 		typ = d.b[3] // after TP-MR
 	}
 	return typ&0x80 != 0
 }
 
-// address reads TP-OA, TP-DA or TP-RA (3GPP TS 23.040 9.1.2.5). The codec is
-// given none: it refuses too many real ones.
+// address reads TP-OA, TP-DA or TP-RA (3GPP TS 23.040 9.1.2.5).
 func (d *decoder) address(field string) error {
 	head, err := d.take(field, 2)
 	if err != nil {
@@ -186,7 +189,6 @@ func (d *decoder) address(field string) error {
 	if !d.m.Peer.Alphanumeric() && (len(d.m.Peer.Value) != n || n%2 == 1 && b[octets-1]>>4 != 0x0f) {
 		d.m.Repaired |= RepairedAddress
 	}
-	d.write(0, 0x80)
 	return nil
 }
 
@@ -225,7 +227,6 @@ func digits(b []byte, n int) string {
 
 // deliver reads an SMS-DELIVER (3GPP TS 23.040 9.2.2.1).
 func (d *decoder) deliver(first byte) error {
-	d.write(first &^ tpdu.FoMTIMask)
 	if err := d.address("TP-OA"); err != nil {
 		return err
 	}
@@ -233,22 +234,20 @@ func (d *decoder) deliver(first byte) error {
 	if err != nil {
 		return err
 	}
-	d.write(d.m.PID, c.canonicalDCS())
 	if err := d.time("TP-SCTS", &d.m.Time); err != nil {
 		return err
 	}
-	return d.finish(first, c)
+	err = d.userData(first, c)
+	d.elements()
+	return err
 }
 
 // submit reads an SMS-SUBMIT (3GPP TS 23.040 9.2.2.2).
 func (d *decoder) submit(first byte) error {
-	// The validity period is of no use here and left out.
-	d.write(first &^ tpdu.FoVPFMask)
-	mr, err := d.octet("TP-MR")
+	reference, err := d.octet("TP-MR")
 	if err != nil {
 		return err
 	}
-	d.write(mr)
 	if err := d.address("TP-DA"); err != nil {
 		return err
 	}
@@ -256,22 +255,21 @@ func (d *decoder) submit(first byte) error {
 	if err != nil {
 		return err
 	}
-	d.write(d.m.PID, c.canonicalDCS())
-	if _, err := d.take("TP-VP", [...]int{0, 7, 1, 7}[tpdu.FirstOctet(first).VPF()]); err != nil {
+	// The validity period is of no use here.
+	if _, err := d.take("TP-VP", [...]int{0, 7, 1, 7}[first>>vpfShift&3]); err != nil {
 		return err
 	}
-	return d.finish(first, c)
+	d.m.Reference = reference
+	err = d.userData(first, c)
+	d.elements()
+	return err
 }
 
 // statusReport reads an SMS-STATUS-REPORT (3GPP TS 23.040 9.2.2.3).
-func (d *decoder) statusReport(first byte) error {
-	d.write(first)
-	mr, err := d.octet("TP-MR")
-	if err != nil {
+func (d *decoder) statusReport(first byte) (err error) {
+	if d.m.Reference, err = d.octet("TP-MR"); err != nil {
 		return err
 	}
-	d.m.Reference = mr
-	d.write(mr)
 	if err := d.address("TP-RA"); err != nil {
 		return err
 	}
@@ -281,52 +279,49 @@ func (d *decoder) statusReport(first byte) error {
 	if err := d.time("TP-DT", &d.m.Discharge); err != nil {
 		return err
 	}
-	st, err := d.octet("TP-ST")
-	if err != nil {
+	if d.m.Status, err = d.octet("TP-ST"); err != nil {
 		return err
 	}
-	d.write(st)
-	return d.parameters(first)
+	d.parameters(first)
+	return nil
 }
 
 // parameters reads the optional parameters at the end of a status report. A
 // record of a SIM is padded with FF, a buffer of a modem with anything: what is
 // no proper list of parameters is not a part of the message.
-func (d *decoder) parameters(first byte) error {
-	end, n := d.off, len(d.canonical)
-	if length := d.length; length > 0 && d.off-d.tpdu >= length {
-		return d.unmarshal(coding{})
+func (d *decoder) parameters(first byte) {
+	end := d.off
+	if d.length > 0 && end-d.tpdu >= d.length {
+		return
 	}
-	var c coding
 	present, err := d.octet("TP-PI")
 	if err != nil {
-		return d.unmarshal(c)
+		return
 	}
+	var c coding
 	const pid, dcs, udl = 0x01, 0x02, 0x04
 	known := present&^(pid|dcs|udl) == 0
 	if known {
-		d.write(present)
 		if present&pid != 0 {
 			d.m.PID, err = d.octet("TP-PID")
-			d.write(d.m.PID)
 		}
 		if present&dcs != 0 && err == nil {
 			d.m.DCS, err = d.octet("TP-DCS")
 			c = decodeDCS(d.m.DCS)
-			d.write(c.canonicalDCS())
+			d.m.body.encoding = c.encoding
 		}
-		if err == nil && present&udl != 0 {
+		if present&udl != 0 && err == nil {
 			err = d.userData(first, c)
 		}
 	}
 	if !known || err != nil {
 		d.m.Repaired |= RepairedSurplus
-		d.off, d.canonical = end, d.canonical[:n]
-		d.m.PID, d.m.DCS, d.m.body = 0, 0, segment{}
+		d.off = end
+		d.m.PID, d.m.DCS, d.m.body, d.header = 0, 0, segment{}, nil
 		c = coding{}
 	}
 	d.coded(c)
-	return d.unmarshal(c)
+	d.elements()
 }
 
 // pidDCS reads TP-PID and TP-DCS.
@@ -353,79 +348,64 @@ func (d *decoder) coded(c coding) {
 	}
 }
 
-// time reads a time stamp. What is damaged is replaced by what the codec takes.
+// time reads a time stamp (3GPP TS 23.040 9.2.3.11).
 func (d *decoder) time(field string, t *Timestamp) error {
 	b, err := d.take(field, 7)
 	if err != nil {
 		return err
 	}
-	var stamp [7]byte
-	copy(stamp[:], b)
 	// A zone of 0xA0 has been seen: 10 quarters, with a digit that is none.
 	// That still means something; a zone that is nowhere on Earth does not.
-	zone := int(b[6]&0x07)*10 + int(b[6]>>4)
+	quarters := int(b[6]&0x07)*10 + int(b[6]>>4)
 	if b[6]&0x08 != 0 {
-		zone = -zone
+		quarters = -quarters
 	}
-	if t.NoZone = zone < -12*4 || zone > 14*4; t.NoZone {
-		zone = 0
+	if t.NoZone = quarters < -12*4 || quarters > 14*4; t.NoZone {
+		quarters = 0
 	}
 	if t.NoZone || b[6]>>4 > 9 {
 		d.m.Repaired |= RepairedTime
 	}
-	stamp[6] = byte(abs(zone)%10<<4 | abs(zone)/10)
-	if zone < 0 {
-		stamp[6] |= 0x08
+	zone := time.UTC
+	if quarters != 0 {
+		zone = time.FixedZone("SCTS", quarters*15*60)
 	}
-	if !validDate(stamp[:6]) {
+	var ok bool
+	if t.Time, ok = decodeTime(b, zone); !ok {
 		d.m.Repaired |= RepairedTime
 		t.NoZone = false
-		copy(stamp[:], []byte{0x00, 0x10, 0x10, 0, 0, 0, 0}) // 2000-01-01
-	} else {
-		var ts tpdu.Timestamp
-		if err := ts.UnmarshalBinary(stamp[:]); err == nil {
-			t.Time = ts.Time
-		}
 	}
-	d.write(stamp[:]...)
 	return nil
 }
 
-func abs(n int) int { return max(n, -n) }
-
-// validDate tells whether swapped BCD is a year, month, day, hour, minute and
-// second that exist.
-func validDate(b []byte) bool {
+// decodeTime reads year, month, day, hour, minute and second in swapped BCD, and
+// tells whether they exist. Two digits are a year from 1970 to 2069.
+func decodeTime(b []byte, zone *time.Location) (time.Time, bool) {
 	var v [6]int
 	for i := range v {
 		if b[i]&0x0f > 9 || b[i]>>4 > 9 {
-			return false
+			return time.Time{}, false
 		}
 		v[i] = int(b[i]&0x0f)*10 + int(b[i]>>4)
 	}
-	// Day 0 of the next month is the last one of this. Of the years that two
-	// digits can mean, the leap years are the same.
-	return v[1] >= 1 && v[1] <= 12 &&
-		v[2] >= 1 && v[2] <= time.Date(2000+v[0], time.Month(v[1])+1, 0, 0, 0, 0, 0, time.UTC).Day() &&
-		v[3] < 24 && v[4] < 60 && v[5] < 60
-}
-
-// finish reads the user data and then the whole TPDU with the codec. When the
-// user data is damaged, what is known of it is kept.
-func (d *decoder) finish(first byte, c coding) error {
-	err := d.userData(first, c)
-	if uerr := d.unmarshal(c); err == nil {
-		err = uerr
+	year := 2000 + v[0]
+	if v[0] >= 70 {
+		year = 1900 + v[0]
 	}
-	return err
+	t := time.Date(year, time.Month(v[1]), v[2], v[3], v[4], v[5], 0, zone)
+	// What does not exist is taken for something later, February 30 for March.
+	if int(t.Month()) != v[1] || t.Day() != v[2] || t.Hour() != v[3] || t.Minute() != v[4] || t.Second() != v[5] {
+		return time.Time{}, false
+	}
+	return t, true
 }
 
-// userData reads TP-UDL and TP-UD (3GPP TS 23.040 9.2.3.24) and writes as much
-// of it as fits together, without a header that does not.
+// userData reads TP-UDL and TP-UD (3GPP TS 23.040 9.2.3.24). When it is damaged,
+// what is known of it is kept.
 func (d *decoder) userData(first byte, c coding) error {
+	d.m.body = segment{encoding: c.encoding}
 	n, err := d.octet("TP-UDL")
 	if err != nil {
-		d.noUserData()
 		return err
 	}
 	start := d.off
@@ -444,21 +424,20 @@ func (d *decoder) userData(first byte, c coding) error {
 	}
 	ud := append([]byte(nil), d.b[d.off:d.off+octets]...)
 	d.off += octets
-	if c.encoding == GSM7 {
-		if spare := octets*8 - count*7; spare > 0 && ud[octets-1]>>(8-spare) != 0 {
-			ud[octets-1] &= 1<<(8-spare) - 1
-			if err == nil {
-				d.m.Repaired |= RepairedBits
-			}
+	if spare := octets*8 - count*7; c.encoding == GSM7 && spare > 0 && ud[octets-1]>>(8-spare) != 0 {
+		ud[octets-1] &= 1<<(8-spare) - 1
+		if err == nil {
+			d.m.Repaired |= RepairedBits
 		}
 	}
-	header := 0
-	if tpdu.FirstOctet(first).UDHI() {
+	header := 0 // octets
+	if first&udhi != 0 {
 		if len(ud) == 0 || 1+int(ud[0]) > len(ud) {
 			// It is not known where the text begins. A message that was cut
 			// off in its header is cut off in the first place.
-			d.noUserData()
-			d.m.body = segment{encoding: Octets, octets: ud}
+			if len(ud) > 0 {
+				d.m.body = segment{encoding: Octets, octets: ud}
+			}
 			if err == nil {
 				err = &DecodeError{Field: "TP-UDH", Offset: start, Err: ErrHeader}
 			}
@@ -468,27 +447,26 @@ func (d *decoder) userData(first byte, c coding) error {
 		if c.encoding == GSM7 && int(n) <= (header*8+6)/7 {
 			err = nil // all that may be missing are the fill bits behind the header
 		}
-	}
-	if c.encoding == UCS2 && (len(ud)-header)%2 != 0 {
-		d.m.Repaired |= RepairedLength
-		ud = ud[:len(ud)-1]
-		count--
-	}
-	if header > 0 && !wellFormed(ud[1:header]) {
-		// 3GPP TS 23.040 9.2.3.24: such a header shall be ignored.
-		d.m.Repaired |= RepairedHeader
-		d.dropHeader()
-		if c.encoding == GSM7 {
-			fill := (7 - header*8%7) % 7
-			septets := gsm7.Unpack(ud, header*8+fill, count-(header*8+fill)/7)
-			ud, count = gsm7.Pack(septets, 0), len(septets)
-		} else {
-			ud = ud[header:]
-			count = len(ud)
+		// 3GPP TS 23.040 9.2.3.24: a header that is not well formed shall be ignored.
+		if d.header = ud[1:header]; !wellFormed(d.header) {
+			d.m.Repaired |= RepairedHeader
+			d.header = nil
 		}
 	}
-	d.write(byte(count))
-	d.write(ud...)
+	switch c.encoding {
+	case GSM7:
+		// The text begins at the next septet behind the header.
+		at := (header*8 + 6) / 7
+		d.m.body.octets = gsm7.Unpack(ud, at*7, count-at)
+	case UCS2:
+		if (len(ud)-header)%2 != 0 {
+			d.m.Repaired |= RepairedLength
+			ud = ud[:len(ud)-1]
+		}
+		fallthrough
+	default:
+		d.m.body.octets = ud[header:]
+	}
 	return err
 }
 
@@ -503,55 +481,29 @@ func wellFormed(h []byte) bool {
 	return true
 }
 
-// dropHeader says that the canonical TPDU has no user data header.
-func (d *decoder) dropHeader() { d.canonical[0] &^= tpdu.FoUDHI }
-
-// noUserData ends the canonical TPDU without user data.
-func (d *decoder) noUserData() {
-	d.dropHeader()
-	d.write(0)
+// elements takes over the information elements of the user data header (3GPP TS
+// 23.040 9.2.3.24). Of those that may not be repeated the last one counts.
+func (d *decoder) elements() {
+	for h := d.header; len(h) > 0; h = h[2+int(h[1]):] {
+		d.element(h[0], h[2:2+int(h[1])])
+	}
 }
 
-// unmarshal reads the canonical TPDU with the codec.
-func (d *decoder) unmarshal(c coding) error {
-	var t tpdu.TPDU
-	if d.m.Kind == Submit {
-		t.Direction = tpdu.MO
-	}
-	if err := t.UnmarshalBinary(d.canonical); err != nil {
-		return &DecodeError{Field: "TPDU", Offset: d.tpdu, Err: err}
-	}
-	d.m.Reference = t.MR
-	d.m.Status = t.ST
-	if d.m.body.octets == nil {
-		d.m.body = segment{encoding: c.encoding, octets: t.UD}
-	}
-	for _, ie := range t.UDH {
-		d.element(ie)
-	}
-	return nil
-}
-
-// element takes over an information element of the user data header (3GPP TS
-// 23.040 9.2.3.24). Of those that may not be repeated the last one counts. The
-// codec knows the national languages by numbers that are not theirs, 24 and 25
-// for 0x24 and 0x25.
-func (d *decoder) element(ie tpdu.InformationElement) {
-	b := ie.Data
+func (d *decoder) element(id byte, b []byte) {
 	switch {
-	case ie.ID == 0x00 && len(b) == 3:
+	case id == 0x00 && len(b) == 3:
 		d.concat(Concat{Reference: uint16(b[0]), Bits: 8, Parts: int(b[1]), Sequence: int(b[2])})
-	case ie.ID == 0x08 && len(b) == 4:
+	case id == 0x08 && len(b) == 4:
 		d.concat(Concat{Reference: binary.BigEndian.Uint16(b), Bits: 16, Parts: int(b[2]), Sequence: int(b[3])})
-	case ie.ID == 0x01 && len(b) == 2:
+	case id == 0x01 && len(b) == 2:
 		d.m.Indications = append(d.m.Indications, specialIndication(b[0], b[1]))
-	case ie.ID == 0x04 && len(b) == 2:
+	case id == 0x04 && len(b) == 2:
 		d.m.Ports = &Ports{Destination: uint16(b[0]), Source: uint16(b[1]), Bits: 8}
-	case ie.ID == 0x05 && len(b) == 4:
+	case id == 0x05 && len(b) == 4:
 		d.m.Ports = &Ports{Destination: binary.BigEndian.Uint16(b), Source: binary.BigEndian.Uint16(b[2:]), Bits: 16}
-	case ie.ID == 0x24 && len(b) == 1:
+	case id == 0x24 && len(b) == 1:
 		d.m.body.shift = gsm7.Language(b[0])
-	case ie.ID == 0x25 && len(b) == 1:
+	case id == 0x25 && len(b) == 1:
 		d.m.body.locking = gsm7.Language(b[0])
 	}
 }

@@ -15,8 +15,7 @@ import (
 )
 
 // What github.com/warthog618/sms v0.3.0 makes of real messages, and what Decode
-// does. When a new version of the codec makes one of these tests fail at the
-// codec, the remedy can go.
+// does. These are why Decode reads TPDUs itself.
 
 // The fields before the user data of an SMS-DELIVER from +4915112345678.
 const (
