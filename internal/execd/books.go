@@ -230,9 +230,19 @@ func (b *books) interval(d time.Duration) time.Duration {
 	return b.budget.Interval(d, b.ledger.MonthBytes())
 }
 
-// selfMetrics puts a metric about the link into the queue when it is time for it, and returns when that is next; zero
-// is never. It belongs to the dispatcher.
-func (b *books) selfMetrics(now time.Time, q Queue) time.Time {
+// outage is for how long the link had been down at now when this process began, as an earlier one has noted: 0 if it
+// worked then, if no clock was set, or if that process has left a try out for longer than gap, so that nobody knows.
+func (b *books) outage(now time.Time, gap time.Duration) time.Duration {
+	l := b.ledger.Snapshot().Link
+	if l.Failures == 0 || !ledger.Set(l.FailingSince) || !ledger.Set(now) || now.Sub(l.NextTry) > gap {
+		return 0
+	}
+	return max(now.Sub(l.FailingSince), 0)
+}
+
+// selfMetrics gives a metric about the link to store when it is time for it, and returns when that is next; zero is
+// never. It belongs to the dispatcher.
+func (b *books) selfMetrics(now time.Time, q *buffer, store func(record []byte, at time.Time) error) time.Time {
 	if b.selfInterval <= 0 {
 		return time.Time{}
 	}
@@ -242,8 +252,7 @@ func (b *books) selfMetrics(now time.Time, q Queue) time.Time {
 	missed := now.Sub(b.selfNext) / b.selfInterval
 	b.selfNext = b.selfNext.Add((missed + 1) * b.selfInterval)
 	b.countDrops(q.Stats())
-	record := appendSelfMetric(nil, now, b.ledger.Snapshot(), b.budget, q)
-	if err := q.Append([][]byte{record}, now); err != nil {
+	if err := store(appendSelfMetric(nil, now, b.ledger.Snapshot(), b.budget, q), now); err != nil {
 		b.log.Debugf("cannot store hologram_link: %v", err)
 	}
 	return b.selfNext

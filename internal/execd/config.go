@@ -64,7 +64,8 @@ type Options struct {
 	RetryBackoffMax Duration `toml:"retry_backoff_max"`
 	// DrainOrder says what goes out first when more waits than one batch: DrainOldestFirst or DrainNewestFirst.
 	DrainOrder string `toml:"drain_order"`
-	// Urgent are patterns of measurement names. What matches goes out at once, with all that waits.
+	// Urgent are patterns of measurement names. What matches goes out at once and before all that waits, from a queue of
+	// its own. An eighth of BufferLimit, or 64 KiB if that is more, is for that beside BufferLimit.
 	Urgent []string `toml:"urgent"`
 	// BufferStrategy says where records wait: BufferMemory or BufferDisk. If it is not set, BufferDirectory decides.
 	BufferStrategy string `toml:"buffer_strategy"`
@@ -427,10 +428,17 @@ func (c *Config) Describe() string {
 			where = "in " + o.BufferDirectory
 		}
 		fmt.Fprintf(&b, "  buffer      %s, up to %v%s; when full: %s\n", where, o.BufferLimit, age, o.BufferFull)
+		if first := c.priorities(); !first.none() {
+			_, urgent := o.limits()
+			fmt.Fprintf(&b, "  urgent      up to %v beside that, sent before the rest\n", Size(urgent.Bytes))
+		}
 		if o.BufferStrategy == BufferMemory {
 			b.WriteString("              what waits there is lost when the process is killed or the power is cut\n")
 		}
 		fmt.Fprintf(&b, "  retries     after %v, doubling up to %v; then %s\n", o.RetryBackoffMin, o.RetryBackoffMax, o.DrainOrder)
+		if w, _, after := c.fallback(); w != nil {
+			fmt.Fprintf(&b, "  fallback    when the link has been down for %v\n", Duration(after))
+		}
 		if o.DataBudget > 0 {
 			fmt.Fprintf(&b, "  budget      %v a month; when used up: %s\n", o.DataBudget, o.DataBudgetAction)
 		}

@@ -198,7 +198,7 @@ func TestUrgent(t *testing.T) {
 		b.pass(time.Second)
 		require.Empty(t, r.all())
 		b.feed("door/1,side=left open=true 1\n")
-		require.Equal(t, []string{"m0", "m1", "m2", "door/1"}, r.written())
+		require.Equal(t, []string{"door/1", "m0", "m1", "m2"}, r.written())
 		require.Equal(t, time.Second, r.all()[0].at.Sub(start))
 		b.feed("door/12 open=true 1\nopen\\ alarm v=1\n")
 		b.pass(time.Second)
@@ -367,11 +367,10 @@ func TestDiskTakesNothingUntilTheEnd(t *testing.T) {
 	recorder := &recorder{write: func(int, []telegraf.Metric) error { return errors.New("no link") }}
 	cfg, err := Parse([]byte("[[outputs.recorder]]"), "test", pluginsWith(recorder))
 	require.NoError(t, err)
-	cfg.Options.BufferStrategy = BufferDisk
 	f := &failing{Memory: queue.NewMemory(queue.Limits{Bytes: 1 << 20}), err: syscall.ENOSPC}
 	r, w := newPipe(t)
 	result := make(chan error, 1)
-	go func() { result <- newHost(cfg, f, &buried{}, openBooks(cfg, "")).run(t.Context(), r) }()
+	go func() { result <- newHost(cfg, newBuffer(f, nil), &buried{}, openBooks(cfg, "")).run(t.Context(), r) }()
 	_, err = w.WriteString(lines(0, 20))
 	require.NoError(t, err)
 	time.Sleep(300 * time.Millisecond)

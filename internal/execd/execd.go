@@ -24,6 +24,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -100,7 +101,7 @@ func Run(ctx context.Context, cfg *Config, stdin io.Reader, stdout, stderr io.Wr
 		return runInput(ctx, cfg, stdin, stdout)
 	}
 
-	q, dir, err := openQueue(ctx, cfg)
+	q, dir, err := openBuffer(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -109,32 +110,67 @@ func Run(ctx context.Context, cfg *Config, stdin io.Reader, stdout, stderr io.Wr
 	return newHost(cfg, q, dead, openBooks(cfg, dir)).run(ctx, stdin)
 }
 
-// openQueue opens the queue that the options ask for. dir is where everything else can be kept that is to outlive the
+// openBuffer opens the queues that the options ask for. dir is where everything else can be kept that is to outlive the
 // process, empty if there is no such place. A disk that fails is no reason to send nothing.
-func openQueue(ctx context.Context, cfg *Config) (q Queue, dir string, err error) {
+func openBuffer(ctx context.Context, cfg *Config) (b *buffer, dir string, err error) {
 	o := cfg.Options
-	limits := queue.Limits{Bytes: int64(o.BufferLimit), MaxAge: time.Duration(o.BufferMaxAge)}
-	if o.BufferFull == FullDropNewest {
-		limits.Full = queue.DropNewest
+	limits, urgentLimits := o.limits()
+	first := !cfg.priorities().none()
+	inMemory := func() *buffer {
+		if first {
+			return newBuffer(queue.NewMemory(limits), queue.NewMemory(urgentLimits))
+		}
+		return newBuffer(queue.NewMemory(limits), nil)
 	}
 	if o.BufferStrategy == BufferMemory {
 		cfg.log.Warnf("metrics wait in memory and are lost when the process or the power is cut; buffer_directory keeps them on disk")
-		return queue.NewMemory(limits), "", nil
+		return inMemory(), "", nil
 	}
-	disk, err := openDisk(ctx, o.BufferDirectory, limits)
+	rest, err := openDisk(ctx, o.BufferDirectory, limits, overflowLimit)
 	switch {
-	case err == nil:
-		overflow := limits
-		overflow.Bytes = min(overflow.Bytes, overflowLimit)
-		if n, damaged := disk.Len(), disk.Stats().Damaged; n > 0 || damaged > 0 {
-			cfg.log.Infof("found %s in %s, %s damaged", plural(n, "metric"), o.BufferDirectory, plural(int(damaged), "place"))
-		}
-		return queue.NewSpill(disk, overflow), o.BufferDirectory, nil
 	case diskFails(err):
 		cfg.log.Errorf("cannot open the buffer on disk, metrics wait in memory: %v", err)
-		return queue.NewMemory(limits), "", nil
+		return inMemory(), "", nil
+	case err != nil:
+		return nil, "", badDirectory(cfg, err)
 	}
-	return nil, "", fmt.Errorf("%s: %w", cfg.Source, &OptionError{"buffer_directory", o.BufferDirectory, err.Error(),
+	urgent, err := openUrgent(ctx, cfg, first, urgentLimits)
+	if err != nil {
+		return nil, "", errors.Join(badDirectory(cfg, err), rest.Close())
+	}
+	b = newBuffer(rest, urgent)
+	if n, damaged := b.Len(), b.Stats().Damaged; n > 0 || damaged > 0 {
+		cfg.log.Infof("found %s in %s, %s damaged", plural(n, "metric"), o.BufferDirectory, plural(int(damaged), "place"))
+	}
+	return b, o.BufferDirectory, nil
+}
+
+// openUrgent opens the urgent queue if it is needed, or if an earlier configuration has left one. It returns nil if not.
+func openUrgent(ctx context.Context, cfg *Config, needed bool, limits queue.Limits) (Queue, error) {
+	dir := filepath.Join(cfg.Options.BufferDirectory, urgentDirectory)
+	if !needed && !isDirectory(dir) {
+		return nil, nil
+	}
+	urgent, err := openDisk(ctx, dir, limits, overflowLimit/urgentShare)
+	if diskFails(err) {
+		cfg.log.Errorf("cannot open the urgent buffer on disk, urgent metrics wait in memory: %v", err)
+		return queue.NewMemory(limits), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return urgent, nil
+}
+
+// isDirectory tells whether there is a directory of that name.
+func isDirectory(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// badDirectory is the error for a directory that cannot be used.
+func badDirectory(cfg *Config, err error) error {
+	return fmt.Errorf("%s: %w", cfg.Source, &OptionError{"buffer_directory", cfg.Options.BufferDirectory, err.Error(),
 		"a directory that this user may write to, for this plugin alone"})
 }
 
@@ -152,13 +188,19 @@ func openDeadLetter(log telegraf.Logger, dir string) graveyard {
 	return newFileDeadLetter(dir, log)
 }
 
-// openDisk opens the queue on disk, waiting for a process that is about to leave it.
-func openDisk(ctx context.Context, dir string, limits queue.Limits) (*queue.Disk, error) {
+// openDisk opens a queue on disk, waiting for a process that is about to leave it. While the disk takes nothing it holds
+// overflow bytes in memory at most.
+func openDisk(ctx context.Context, dir string, limits queue.Limits, overflow int64) (*queue.Spill, error) {
 	for start := time.Now(); ; {
 		disk, err := queue.OpenDisk(dir, limits)
+		if err == nil {
+			mem := limits
+			mem.Bytes = min(mem.Bytes, overflow)
+			return queue.NewSpill(disk, mem), nil
+		}
 		var locked *dirlock.LockedError
 		if !errors.As(err, &locked) || time.Since(start) >= lockWait {
-			return disk, err
+			return nil, err
 		}
 		timer := time.NewTimer(lockWait / 20)
 		select {
@@ -183,20 +225,20 @@ func diskFails(err error) bool {
 // host connects intake, queue and dispatch.
 type host struct {
 	cfg      *Config
-	queue    Queue
+	queue    *buffer
 	books    *books
 	intake   *intake
 	dispatch *dispatcher
 }
 
-func newHost(cfg *Config, q Queue, dead DeadLetter, b *books) *host {
+func newHost(cfg *Config, q *buffer, dead DeadLetter, b *books) *host {
 	wake := make(chan struct{}, 1)
 	d := newDispatcher(cfg, q, dead, b, wake)
 	return &host{
 		cfg:      cfg,
 		queue:    q,
 		books:    b,
-		intake:   newIntake(cfg, q, dead, b, wake, &d.urgent),
+		intake:   newIntake(cfg, q, dead, b, wake, &d.hurry),
 		dispatch: d,
 	}
 }
@@ -222,14 +264,14 @@ func (h *host) end() error {
 	d := h.dispatch
 	d.settleVolatile()
 	wait := endWait
-	if d.persistent && d.atRisk() == 0 {
+	if d.atRisk() == 0 {
 		wait = keptWait
 	}
 	close(d.stop)
 	within(wait, d.done)
 	d.abandoned.Store(true)
 
-	if d.connected.Load() {
+	if d.connected.Load() || d.fallback != nil && d.fallback.used.Load() {
 		closed := make(chan struct{})
 		go func() {
 			defer close(closed)
@@ -241,7 +283,7 @@ func (h *host) end() error {
 		within(endClose, closed)
 		within(time.Until(deadline), d.done) // Close may have ended a Write
 	}
-	left := h.queue.Len() - int(d.settled.Load())
+	left := d.unsettled()
 	s := h.queue.Stats()
 	h.cfg.log.Infof("ended: %d metrics taken in, %d delivered, %d set aside, %d dropped, %d left",
 		s.Appended, d.delivered.Load(), d.setAside.Load(), s.Dropped(), left)

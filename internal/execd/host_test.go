@@ -91,13 +91,15 @@ func newBenchWith(t *testing.T, plugins Plugins, q Queue, options string) *bench
 	require.NoError(t, err)
 	reader, writer := io.Pipe()
 	b := &bench{t: t, in: writer, result: make(chan error, 1)}
-	limits := queue.Limits{Bytes: int64(cfg.Options.BufferLimit), MaxAge: time.Duration(cfg.Options.BufferMaxAge)}
+	limits, urgentLimits := cfg.Options.limits()
 	if q == nil {
 		q = queue.NewMemory(limits)
-	} else {
-		cfg.Options.BufferStrategy = BufferDisk
 	}
-	b.host = newHost(cfg, q, &b.dead, openBooks(cfg, ""))
+	var urgent Queue
+	if !cfg.priorities().none() {
+		urgent = queue.NewMemory(urgentLimits)
+	}
+	b.host = newHost(cfg, newBuffer(q, urgent), &b.dead, openBooks(cfg, ""))
 	ctx, cancel := context.WithCancel(t.Context())
 	b.cancel = cancel
 	cfg.log.attach(&b.out, &b.errs)
@@ -281,9 +283,9 @@ func TestRetryWait(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for range 50 {
-				d := &dispatcher{backoffMin: 30 * s, backoffMax: 15 * m}
+				way := &tries{min: 30 * s, max: 15 * m}
 				for i, hint := range test.hints {
-					wait := d.wait(hint)
+					wait := way.wait(hint)
 					require.GreaterOrEqual(t, wait, test.least[i], i)
 					require.LessOrEqual(t, wait, test.most[i], i)
 				}
@@ -373,7 +375,7 @@ func TestStuckFront(t *testing.T) {
 			b.pass(10 * time.Second)
 		}
 		require.Zero(t, b.queue.Stats().Acked)
-		require.EqualValues(t, 81, b.dispatch.settled.Load(), "what is in flight is bounded")
+		require.EqualValues(t, 81, b.dispatch.lanes[0].settled.Load(), "what is in flight is bounded")
 		b.pass(time.Hour)
 		seen := make(map[string]int)
 		for _, c := range r.all() {
@@ -595,7 +597,7 @@ func BenchmarkHost(b *testing.B) {
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
 	b.ResetTimer()
-	h := newHost(cfg, queue.NewMemory(queue.Limits{Bytes: 1 << 40}), &buried{}, openBooks(cfg, ""))
+	h := newHost(cfg, newBuffer(queue.NewMemory(queue.Limits{Bytes: 1 << 40}), nil), &buried{}, openBooks(cfg, ""))
 	chunk := strings.Repeat(line, 4096/len(line))
 	reader, writer := io.Pipe()
 	done := make(chan error)

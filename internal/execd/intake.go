@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -37,32 +36,43 @@ type overflower interface {
 	Volatile() int
 }
 
-// intake reads the input into the queue. Its fields belong to the goroutine that runs it.
+// intake reads the input into the queues. Its fields belong to the goroutine that runs it.
 type intake struct {
-	queue  Queue
+	queue  *buffer
+	inlets []*inlet // of the queues, in their order
 	dead   DeadLetter
 	log    telegraf.Logger
 	books  *books
 	wake   chan<- struct{}
-	hurry  *atomic.Bool // set when a record is urgent
-	urgent urgent
+	hurry  *atomic.Bool // set when a record is to be sent at once
+	first  priorities
+	urgent [][]byte // reused by store
 	split  *Splitter
 	ended  <-chan struct{} // closed when the host ends for another reason than the input
 	hungUp func() bool     // tells whether the input has no writer any more
 
-	limit     Size // of the queue, for messages
 	oversized int
+	lost      uint64 // records that no queue could store
+}
+
+// inlet is where records go into a queue.
+type inlet struct {
+	queue     Queue
+	name      string    // for messages
 	refused   time.Time // since when the queue cannot store; zero while it can
 	volatile  bool      // what comes goes into memory
-	lost      uint64    // records that the queue could not store
 	dropped   queue.Stats
 	dropShown time.Time
 }
 
-func newIntake(cfg *Config, q Queue, dead DeadLetter, b *books, wake chan<- struct{}, hurry *atomic.Bool) *intake {
-	in := &intake{queue: q, dead: dead, log: cfg.log, books: b, wake: wake, hurry: hurry,
-		urgent: urgent{NewPatterns(cfg.Options.Urgent)}, limit: cfg.Options.BufferLimit}
-	in.dropped = q.Stats()
+func newIntake(cfg *Config, q *buffer, dead DeadLetter, b *books, wake chan<- struct{}, hurry *atomic.Bool) *intake {
+	in := &intake{queue: q, dead: dead, log: cfg.log, books: b, wake: wake, hurry: hurry}
+	rest, urgent := cfg.Options.limits()
+	if q := q.urgent(); q != nil {
+		in.first = cfg.priorities()
+		in.inlets = append(in.inlets, &inlet{queue: q, name: "the urgent buffer of " + Size(urgent.Bytes).String(), dropped: q.Stats()})
+	}
+	in.inlets = append(in.inlets, &inlet{queue: q.rest(), name: "the buffer of " + Size(rest.Bytes).String(), dropped: q.rest().Stats()})
 	in.split = NewSplitter(MaxRecord, func(head []byte) {
 		in.oversized++
 		in.books.add(ledger.Counters{TooLong: 1})
@@ -99,65 +109,105 @@ func (in *intake) run(stdin io.Reader) error {
 	}
 }
 
-// store puts the records of one chunk into the queue, in one call, and lets the dispatcher know.
-//
-// While the disk takes nothing, no more is read for a while, so that Telegraf keeps what it has; but Telegraf cannot
-// stop while it waits for us. After diskPatience what comes goes into memory.
+// store puts the records of one chunk into their queues, each in one call, and lets the dispatcher know.
 func (in *intake) store(records [][]byte) {
-	if len(records) == 0 {
+	at := time.Now()
+	urgent, rest, now := in.sort(records)
+	stored := false
+	if len(urgent) > 0 && in.put(in.inlets[0], urgent, at) {
+		stored = true
+		if now {
+			in.hurry.Store(true)
+		}
+	}
+	if len(rest) > 0 && in.put(in.inlets[len(in.inlets)-1], rest, at) {
+		stored = true
+	}
+	clear(in.urgent)
+	if !stored {
 		return
 	}
-	at := time.Now()
-	err := in.queue.Append(records, at)
-	for ; err != nil && in.patient(err); err = in.queue.Append(records, at) {
-		in.pause()
-	}
-	switch {
-	case err == nil && !in.refused.IsZero():
-		in.log.Infof("the buffer takes metrics again after %v", Duration(time.Since(in.refused).Round(time.Second)))
-		in.refused, in.volatile = time.Time{}, false
-	case err != nil:
-		if q, ok := in.queue.(overflower); ok {
-			err = q.Overflow(records, at)
-		}
-		if err != nil {
-			in.lost += uint64(len(records))
-			in.books.add(ledger.Counters{Lost: int64(len(records))})
-			in.log.Errorf("cannot store metrics: %v (%d lost so far)", err, in.lost)
-			return
-		}
-	}
-	in.books.add(ledger.Counters{Taken: int64(len(records))})
 	in.reportDrops(false)
-	if slices.ContainsFunc(records, in.urgent.match) {
-		in.hurry.Store(true)
-	}
 	select {
 	case in.wake <- struct{}{}:
 	default:
 	}
 }
 
+// sort divides records into those for the urgent queue and the rest, which takes their place, and tells whether one is
+// to be sent at once.
+func (in *intake) sort(records [][]byte) (urgent, rest [][]byte, now bool) {
+	if in.first.none() {
+		return nil, records, false
+	}
+	in.urgent, rest = in.urgent[:0], records[:0]
+	for _, r := range records {
+		first, hurry := in.first.matchRecord(r)
+		if first {
+			in.urgent = append(in.urgent, r)
+		} else {
+			rest = append(rest, r)
+		}
+		now = now || hurry
+	}
+	return in.urgent, rest, now
+}
+
+// put puts records into a queue and tells whether they are there.
+//
+// While the disk takes nothing, no more is read for a while, so that Telegraf keeps what it has; but Telegraf cannot
+// stop while it waits for us. After diskPatience what comes goes into memory.
+func (in *intake) put(to *inlet, records [][]byte, at time.Time) bool {
+	err := to.queue.Append(records, at)
+	for ; err != nil && in.patient(to, err); err = to.queue.Append(records, at) {
+		in.pause()
+	}
+	switch {
+	case err == nil && !to.refused.IsZero():
+		in.log.Infof("the buffer takes metrics again after %v", Duration(time.Since(to.refused).Round(time.Second)))
+		to.refused, to.volatile = time.Time{}, false
+	case err != nil:
+		if q, ok := to.queue.(overflower); ok {
+			err = q.Overflow(records, at)
+		}
+		if err != nil {
+			in.lost += uint64(len(records))
+			in.books.add(ledger.Counters{Lost: int64(len(records))})
+			in.log.Errorf("cannot store metrics: %v (%d lost so far)", err, in.lost)
+			return false
+		}
+	}
+	in.books.add(ledger.Counters{Taken: int64(len(records))})
+	return true
+}
+
 // patient tells whether to wait for a queue that has refused to store. It logs the first refusal and the end of
-// patience.
-func (in *intake) patient(err error) bool {
-	if errors.Is(err, queue.ErrClosed) || in.volatile {
+// patience. The queues are on one disk: if another one waits already, that time counts.
+func (in *intake) patient(to *inlet, err error) bool {
+	if errors.Is(err, queue.ErrClosed) || to.volatile {
 		return false
 	}
-	if in.refused.IsZero() {
-		in.refused = time.Now()
-		in.log.Errorf("cannot store metrics: %v; reading no more for up to %v", err, Duration(diskPatience))
+	if to.refused.IsZero() {
+		to.refused = time.Now()
+		for _, other := range in.inlets {
+			if !other.refused.IsZero() && other.refused.Before(to.refused) {
+				to.refused = other.refused
+			}
+		}
+		if wait := diskPatience - time.Since(to.refused); wait > 0 {
+			in.log.Errorf("cannot store metrics: %v; reading no more for up to %v", err, Duration(wait.Round(time.Second)))
+		}
 	}
 	select {
 	case <-in.ended:
-		in.volatile = true
+		to.volatile = true
 	default:
-		in.volatile = time.Since(in.refused) >= diskPatience || in.hungUp()
+		to.volatile = time.Since(to.refused) >= diskPatience || in.hungUp()
 	}
-	if in.volatile {
+	if to.volatile {
 		in.log.Errorf("cannot store metrics: %v; what comes now is in memory alone", err)
 	}
-	return !in.volatile
+	return !to.volatile
 }
 
 // pause waits before the next try to store.
@@ -170,20 +220,22 @@ func (in *intake) pause() {
 	}
 }
 
-// reportDrops logs what the queue has dropped, at most once a minute and at the end.
+// reportDrops logs what the queues have dropped, each at most once a minute and at the end.
 func (in *intake) reportDrops(end bool) {
-	s := in.queue.Stats()
-	in.books.countDrops(s)
-	if s.Dropped() == in.dropped.Dropped() || !end && !in.dropShown.IsZero() && time.Since(in.dropShown) < dropLogWait {
-		return
+	in.books.countDrops(in.queue.Stats())
+	for _, q := range in.inlets {
+		s := q.queue.Stats()
+		if s.Dropped() == q.dropped.Dropped() || !end && !q.dropShown.IsZero() && time.Since(q.dropShown) < dropLogWait {
+			continue
+		}
+		if n := s.DroppedFull - q.dropped.DroppedFull; n > 0 {
+			in.log.Warnf("%s is full: %s dropped (%d so far)", q.name, plural(int(n), "metric"), s.DroppedFull)
+		}
+		if n := s.DroppedAge - q.dropped.DroppedAge; n > 0 {
+			in.log.Warnf("waited longer than buffer_max_age: %s dropped (%d so far)", plural(int(n), "metric"), s.DroppedAge)
+		}
+		q.dropped, q.dropShown = s, time.Now()
 	}
-	if n := s.DroppedFull - in.dropped.DroppedFull; n > 0 {
-		in.log.Warnf("the buffer of %v is full: %s dropped (%d so far)", in.limit, plural(int(n), "metric"), s.DroppedFull)
-	}
-	if n := s.DroppedAge - in.dropped.DroppedAge; n > 0 {
-		in.log.Warnf("waited longer than buffer_max_age: %s dropped (%d so far)", plural(int(n), "metric"), s.DroppedAge)
-	}
-	in.dropped, in.dropShown = s, time.Now()
 }
 
 // pipeShrinker returns a function to call before each read. It makes the pipe behind stdin as small as a pipe can be,

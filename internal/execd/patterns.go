@@ -21,6 +21,9 @@ func NewPatterns(patterns []string) Patterns {
 	return p
 }
 
+// Empty tells whether there are none.
+func (p Patterns) Empty() bool { return len(p.patterns) == 0 }
+
 // Match tells whether one of the patterns matches all of a name.
 func (p Patterns) Match(name string) bool {
 	if len(p.patterns) == 0 {

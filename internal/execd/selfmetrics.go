@@ -10,13 +10,19 @@ import (
 // selfMetric is the name of the measurement that tells how the link and the buffer are.
 const selfMetric = "hologram_link"
 
+// holder is what holds records.
+type holder interface {
+	Len() int
+	Bytes() int64
+}
+
 // oldestTeller is a queue that knows when its oldest record was taken in; zero when it is empty.
 type oldestTeller interface{ Oldest() time.Time }
 
 // appendSelfMetric appends a record of line protocol, without its newline, that tells at the time now what the link has
 // cost since the ledger began and how the buffer is. All fields are integers. Those that rarely matter are left out
 // while they are 0, because every byte of the record is paid for as well.
-func appendSelfMetric(dst []byte, now time.Time, s ledger.State, budget ledger.Budget, q Queue) []byte {
+func appendSelfMetric(dst []byte, now time.Time, s ledger.State, budget ledger.Budget, q holder) []byte {
 	dst = append(dst, selfMetric...)
 	separator := byte(' ')
 	field := func(name string, value int64) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/influxdata/telegraf"
+
 	"telegraf-hologram/internal/ledger"
 	"telegraf-hologram/internal/queue"
 )
@@ -47,6 +49,7 @@ type status struct {
 	Time   time.Time
 
 	Buffer       *bufferStatus // nil: it cannot be read
+	Details      []detail      // what the plugin says
 	DeadLetters  int64
 	Began        time.Time
 	LastDelivery time.Time
@@ -62,6 +65,7 @@ type status struct {
 	Months    []periodStatus
 }
 
+// bufferStatus is how the queues are, together.
 type bufferStatus struct {
 	Directory string
 	Metrics   int
@@ -70,6 +74,15 @@ type bufferStatus struct {
 	Oldest    time.Time
 	Damaged   int
 	Bad       int
+
+	HasUrgent bool // there is an urgent queue
+	Urgent    int  // metrics in it
+}
+
+// detail is something that the plugin says. Its value is one of those that StatusReporter names.
+type detail struct {
+	name  string
+	value any
 }
 
 type linkStatus struct {
@@ -100,20 +113,17 @@ func (c *Config) status(now time.Time) (*status, error) {
 	case c.Kind != kindOutputs:
 		return nil, fmt.Errorf("%s: %w", c.Source, ErrInputs)
 	case o.BufferDirectory == "":
-		return nil, fmt.Errorf("%s: %w", c.Source, errNothingKept)
+		return c.detailsOnly(now, fmt.Errorf("%s: %w", c.Source, errNothingKept))
 	}
 	if _, err := os.Stat(o.BufferDirectory); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w; the plugin has not run yet, or with another buffer_directory", err)
 		}
-		return nil, fmt.Errorf("cannot read the buffer: %w", err)
+		return c.detailsOnly(now, fmt.Errorf("cannot read the buffer: %w", err))
 	}
-	s := &status{Plugin: c.Kind + "." + c.Name, Source: c.Source, Time: now.UTC().Truncate(time.Second), PricePerMB: o.PricePerMB}
-
-	info, bufferErr := queue.Inspect(o.BufferDirectory)
-	if bufferErr == nil {
-		s.Buffer = &bufferStatus{o.BufferDirectory, info.Records, info.Bytes, int64(o.BufferLimit), info.Oldest, info.Damaged, info.Bad}
-	}
+	s := c.newStatus(now)
+	var bufferErr error
+	s.Buffer, bufferErr = inspect(o)
 	for _, name := range []string{deadLetterFile, deadLetterOld} {
 		if info, err := os.Stat(filepath.Join(o.BufferDirectory, name)); err == nil {
 			s.DeadLetters += info.Size()
@@ -124,7 +134,68 @@ func (c *Config) status(now time.Time) (*status, error) {
 		err = nil // nothing was counted yet
 		s.account(state, now, o)
 	}
-	return s, errors.Join(bufferErr, err)
+	return s, errors.Join(bufferErr, err, s.ask(c.output))
+}
+
+func (c *Config) newStatus(now time.Time) *status {
+	return &status{Plugin: c.Kind + "." + c.Name, Source: c.Source, Time: now.UTC().Truncate(time.Second), PricePerMB: c.Options.PricePerMB}
+}
+
+// detailsOnly is the status of a plugin of whose buffer there is none, for the reason err. It is nil if the plugin has
+// nothing to say.
+func (c *Config) detailsOnly(now time.Time, err error) (*status, error) {
+	s := c.newStatus(now)
+	err = errors.Join(err, s.ask(c.output))
+	if len(s.Details) == 0 {
+		return nil, err
+	}
+	return s, err
+}
+
+// ask lets the plugin say what it has to say.
+func (s *status) ask(plugin telegraf.Output) error {
+	p, ok := plugin.(StatusReporter)
+	if !ok {
+		return nil
+	}
+	err := p.ReportStatus(func(name string, value any) {
+		if t, ok := value.(time.Time); ok && t.IsZero() {
+			return
+		}
+		s.Details = append(s.Details, detail{name, value})
+	})
+	if err != nil {
+		return fmt.Errorf("cannot read the status of the plugin: %w", err)
+	}
+	return nil
+}
+
+// inspect looks at the queues.
+func inspect(o Options) (*bufferStatus, error) {
+	info, err := queue.Inspect(o.BufferDirectory)
+	if err != nil {
+		return nil, err
+	}
+	rest, urgent := o.limits()
+	u := &bufferStatus{Directory: o.BufferDirectory, Metrics: info.Records, Bytes: info.Bytes, Limit: rest.Bytes,
+		Oldest: info.Oldest, Damaged: info.Damaged, Bad: info.Bad}
+	info, err = queue.Inspect(filepath.Join(o.BufferDirectory, urgentDirectory))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return u, nil
+	case err != nil:
+		return nil, err
+	}
+	u.HasUrgent, u.Urgent = true, info.Records
+	u.Metrics += info.Records
+	u.Bytes += info.Bytes
+	u.Limit += urgent.Bytes
+	u.Damaged += info.Damaged
+	u.Bad += info.Bad
+	if u.Oldest.IsZero() || !info.Oldest.IsZero() && info.Oldest.Before(u.Oldest) {
+		u.Oldest = info.Oldest
+	}
+	return u, nil
 }
 
 // account puts what a ledger knows into the status.
@@ -162,6 +233,7 @@ func (s *status) text() string {
 		fmt.Fprintf(&b, "  %-14s "+format+"\n", append([]any{label}, args...)...)
 	}
 	s.bufferText(line)
+	s.detailsText(line)
 	if s.Total == nil {
 		return b.String()
 	}
@@ -182,6 +254,9 @@ func (s *status) bufferText(line func(label, format string, args ...any)) {
 	if u := s.Buffer; u != nil {
 		line("buffer", "%s, in files of %s bytes, %d %% of %v, in %s", plural(u.Metrics, "metric"), grouped(u.Bytes),
 			ledger.Budget{Limit: u.Limit}.Percent(u.Bytes), Size(u.Limit), u.Directory)
+		if u.HasUrgent {
+			line("  of them", "%s in the urgent queue", plural(u.Urgent, "metric"))
+		}
 		if !u.Oldest.IsZero() {
 			line("oldest", "taken in %s", s.since(u.Oldest))
 		}
@@ -193,6 +268,23 @@ func (s *status) bufferText(line func(label, format string, args ...any)) {
 	}
 	if s.DeadLetters > 0 {
 		line("dead letters", "%s bytes in %s", grouped(s.DeadLetters), deadLetterFile)
+	}
+}
+
+// detailsText writes what the plugin says.
+func (s *status) detailsText(line func(label, format string, args ...any)) {
+	for _, d := range s.Details {
+		label := strings.ReplaceAll(d.name, "_", " ")
+		switch v := d.value.(type) {
+		case time.Time:
+			if ahead := v.Sub(s.Time); ahead > 0 && ledger.Set(v) {
+				line(label, "%s (in %v)", v.UTC().Format(time.RFC3339), Duration(ahead.Round(time.Second)))
+			} else {
+				line(label, "%s", s.since(v))
+			}
+		default:
+			line(label, "%v", v)
+		}
 	}
 }
 

@@ -53,7 +53,8 @@ func TestStatusText(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, deadLetterFile), make([]byte, 1234), 0o600))
 	s, err := cfg.status(statusNow)
 	require.NoError(t, err)
-	s.Buffer = &bufferStatus{"/var/lib/x", 1200, 230_000, 64 << 20, statusNow.Add(-90 * time.Second), 1, 2}
+	s.Buffer = &bufferStatus{Directory: "/var/lib/x", Metrics: 1200, Bytes: 230_000, Limit: 64 << 20,
+		Oldest: statusNow.Add(-90 * time.Second), Damaged: 1, Bad: 2}
 	require.Equal(t, `outputs.recorder, configured in some.conf
   buffer         1200 metrics, in files of 230,000 bytes, 0 % of 64MiB, in /var/lib/x
   oldest         taken in 2026-03-04T05:04:37Z (1m30s ago)
@@ -91,6 +92,81 @@ func TestStatusText(t *testing.T) {
 	// Columns that are wider stay apart.
 	s.Total.Sent = 1 << 62
 	require.Contains(t, s.text(), " 4,611,686,018,427,387,904\n")
+}
+
+var someDetails = []detail{{"sms_this_hour", 3}, {"sms_left", int64(47)}, {"next_sms", statusNow.Add(90 * time.Second)},
+	{"last_sms", statusNow.Add(-time.Hour)}, {"way", "modem"}, {"works", true}, {"share", 0.5}, {"cooldown", Duration(15 * time.Minute)}}
+
+// reporting is a recorder that has something to say to the status.
+type reporting struct {
+	*recorder
+	err error
+}
+
+func (r *reporting) ReportStatus(add func(name string, value any)) error {
+	for _, d := range someDetails {
+		add(d.name, d.value)
+	}
+	add("never", time.Time{})
+	return r.err
+}
+
+func TestStatusOfThePlugin(t *testing.T) {
+	cfg := statusConfig(t, t.TempDir())
+	r := &reporting{recorder: &recorder{}}
+	cfg.output = r
+	s, err := cfg.status(statusNow)
+	require.NoError(t, err)
+	require.Contains(t, s.text(), `
+  sms this hour  3
+  sms left       47
+  next sms       2026-03-04T05:07:37Z (in 1m30s)
+  last sms       2026-03-04T04:06:07Z (1h ago)
+  way            modem
+  works          true
+  share          0.5
+  cooldown       15m
+`)
+	require.NotContains(t, s.text(), "never")
+
+	// What it could say before an error is shown, also where there is no buffer.
+	r.err = errors.New("no journal")
+	for _, dir := range []string{t.TempDir(), filepath.Join(t.TempDir(), "none"), ""} {
+		cfg.Options.BufferDirectory = dir
+		for _, asJSON := range []bool{false, true} {
+			var out bytes.Buffer
+			require.ErrorContains(t, cfg.Status(&out, asJSON), "cannot read the status of the plugin: no journal", dir)
+			require.Contains(t, out.String(), "modem")
+		}
+	}
+	cfg.output = &recorder{}
+	s, err = cfg.status(statusNow)
+	require.ErrorIs(t, err, errNothingKept)
+	require.Nil(t, s)
+}
+
+// The urgent queue counts, and is told apart.
+func TestStatusOfTheUrgentQueue(t *testing.T) {
+	dir := t.TempDir()
+	cfg := statusConfig(t, dir)
+	cfg.Options.BufferLimit = 1 << 20
+	at := time.Now().Truncate(time.Second)
+	for name, n := range map[string]int{"": 10, urgentDirectory: 3} {
+		q, err := queue.OpenDisk(filepath.Join(dir, name), queue.Limits{Bytes: 1 << 20})
+		require.NoError(t, err)
+		for range n {
+			require.NoError(t, q.Append([][]byte{[]byte("m v=1")}, at.Add(-time.Duration(n)*time.Minute)))
+		}
+		require.NoError(t, q.Close())
+	}
+	s, err := cfg.status(at)
+	require.NoError(t, err)
+	require.Equal(t, 13, s.Buffer.Metrics)
+	require.Equal(t, 3, s.Buffer.Urgent)
+	require.EqualValues(t, 1<<20+128<<10, s.Buffer.Limit)
+	require.WithinDuration(t, at.Add(-10*time.Minute), s.Buffer.Oldest, time.Second)
+	require.Contains(t, s.text(), "\n  buffer         13 metrics, ")
+	require.Contains(t, s.text(), "\n    of them      3 metrics in the urgent queue\n")
 }
 
 func TestStatusOfAFreshDirectory(t *testing.T) {
@@ -189,7 +265,9 @@ func TestStatusJSONText(t *testing.T) {
 	cfg.Options.PricePerMB, cfg.Options.DataBudget, cfg.Options.DataBudgetAction = 0.4, 1_000_000, BudgetSlow
 	s, err := cfg.status(statusNow)
 	require.NoError(t, err)
-	s.Buffer = &bufferStatus{"/var/lib/x", 1200, 230_000, 64 << 20, statusNow.Add(-90 * time.Second), 1, 2}
+	s.Buffer = &bufferStatus{Directory: "/var/lib/x", Metrics: 1200, Bytes: 230_000, Limit: 64 << 20,
+		Oldest: statusNow.Add(-90 * time.Second), Damaged: 1, Bad: 2, HasUrgent: true, Urgent: 7}
+	s.Details = someDetails
 	s.Days, s.Months = s.Days[:1], s.Months[1:2]
 	same := func(name string, s *status) {
 		want, err := os.ReadFile(filepath.Join("testdata", name))

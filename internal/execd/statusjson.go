@@ -1,6 +1,7 @@
 package execd
 
 import (
+	"fmt"
 	"time"
 
 	"telegraf-hologram/internal/jsonwrite"
@@ -16,6 +17,13 @@ func (s *status) json() []byte {
 	w.Name("time").Time(s.Time)
 	w.Name("buffer")
 	s.Buffer.json(w)
+	if len(s.Details) > 0 {
+		w.Name("details").BeginObject()
+		for _, d := range s.Details {
+			d.json(w.Name(d.name))
+		}
+		w.EndObject()
+	}
 	w.Name("dead_letter_bytes").Int(s.DeadLetters)
 	timeJSON(w, "began", s.Began)
 	timeJSON(w, "last_delivery", s.LastDelivery)
@@ -44,6 +52,20 @@ func (s *status) json() []byte {
 	return w.Bytes()
 }
 
+// json writes the value.
+func (d detail) json(w *jsonwrite.Writer) {
+	switch v := d.value.(type) {
+	case int:
+		w.Int(int64(v))
+	case time.Time:
+		w.Time(v)
+	default:
+		if !w.Value(v) {
+			w.String(fmt.Sprint(v))
+		}
+	}
+}
+
 // timeJSON writes a member unless the time is zero.
 func timeJSON(w *jsonwrite.Writer, name string, t time.Time) {
 	if !t.IsZero() {
@@ -64,6 +86,9 @@ func (u *bufferStatus) json(w *jsonwrite.Writer) {
 	timeJSON(w, "oldest", u.Oldest)
 	w.Name("damaged").Int(int64(u.Damaged))
 	w.Name("bad_files").Int(int64(u.Bad))
+	if u.HasUrgent {
+		w.Name("urgent_metrics").Int(int64(u.Urgent))
+	}
 	w.EndObject()
 }
 
