@@ -64,6 +64,8 @@ func actions() []action {
 		{"urc", "LINE", "say a line of the modem's own accord", urcFlags},
 		numbered("register", "STAT", "set the registration: 0 off, 1 home, 2 searching, 3 denied, 5 roaming"),
 		numbered("signal", "RSSI", "set the signal: 0 to 31, or 99 for unknown"),
+		{"fail-sending", "MODE", "fail to send: " + strings.Join(SendFaults(), ", "), failFlags},
+		numbered("reports", "STATUS", "TP-ST of the status reports: 0 delivered, 70 expired; -1 is none"),
 		simple("status", "print how the modem is doing, as JSON"),
 		simple("sent", "print what was sent through the modem"),
 	}
@@ -144,6 +146,18 @@ func urcFlags(fs *flag.FlagSet) func([]string) (Request, error) {
 			return Request{}, errors.New("want one line, in quotes")
 		}
 		return Request{Do: "urc", Line: args[0], InAnswer: *inAnswer}, nil
+	}
+}
+
+func failFlags(fs *flag.FlagSet) func([]string) (Request, error) {
+	code := fs.Int("code", 38, "the `N` of +CMS ERROR, for cms-error and refuse; -1 is ERROR alone")
+	times := fs.Int("times", 1, "for how many SMS; -1 is all")
+	after := fs.Duration("after", 5*time.Second, "the delay of slow and late")
+	return func(args []string) (Request, error) {
+		if len(args) != 1 {
+			return Request{}, errors.New("want one MODE")
+		}
+		return Request{Do: "fail-sending", Fault: SendFault{Mode: args[0], Code: *code, Times: *times, After: *after}}, nil
 	}
 }
 

@@ -100,19 +100,21 @@ func (c *Control) handle(conn net.Conn) {
 // its parameters.
 type Request struct {
 	// Do is one of send-sms, unplug, replug, freeze, unfreeze, reset, fill, clear,
-	// noise, urc, register, signal, status and sent.
+	// noise, urc, register, signal, fail-sending, reports, status and sent.
 	Do string `json:"do"`
 	// Message and PDU, in hexadecimal, are what send-sms sends; one of them.
 	Message *Message `json:"message,omitempty"`
 	PDU     string   `json:"pdu,omitempty"`
 	// Store and Number are the store to fill and the places to leave free, or the
-	// number to set with register and signal.
+	// number to set with register, signal and reports.
 	Store  string `json:"store,omitempty"`
 	Number int    `json:"number,omitempty"`
 	// Data is what noise writes; Line and InAnswer what urc says.
 	Data     []byte `json:"data,omitempty"`
 	Line     string `json:"line,omitempty"`
 	InAnswer bool   `json:"in_answer,omitempty"`
+	// Fault is that of fail-sending.
+	Fault SendFault `json:"fault,omitzero"`
 }
 
 type reply struct {
@@ -148,17 +150,17 @@ func (m *Modem) Do(r Request) (string, error) {
 		return "", m.SetRegistration(r.Number)
 	case "signal":
 		return "", m.SetSignal(r.Number)
+	case "fail-sending":
+		return "", m.FailSending(r.Fault)
+	case "reports":
+		return "", m.SetReports(r.Number)
 	case "status":
 		text, err := json.MarshalIndent(m.Status(), "", "  ")
 		return string(text), err
 	case "sent":
 		var b strings.Builder
 		for _, s := range m.Sent() {
-			if s.PDU != nil {
-				fmt.Fprintf(&b, "%d %X\n", s.Reference, s.PDU)
-			} else {
-				fmt.Fprintf(&b, "%d to %s: %q\n", s.Reference, s.To, s.Text)
-			}
+			b.WriteString(s.line() + "\n")
 		}
 		return strings.TrimSuffix(b.String(), "\n"), nil
 	}

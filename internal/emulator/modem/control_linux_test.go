@@ -74,7 +74,11 @@ func TestCommandLine(t *testing.T) {
 	c.do("AT+CMGF=1")
 	_, err = c.Prompt(t.Context(), `AT+CMGS="123"`, "text")
 	require.NoError(t, err)
-	require.Equal(t, "1 0001000B915121551000F100000161\n2 to 123: \"text\"", ok("sent"))
+	ok("reports", "70")
+	ok("fail-sending", "--code", "41", "--times", "1", "cms-error")
+	_, err = c.Prompt(t.Context(), `AT+CMGS="123"`, "text")
+	require.ErrorContains(t, err, "CMS error 41")
+	require.Equal(t, "1 to +15125501001: \"a\"\n2 to 123: \"text\"", ok("sent"))
 
 	code, _, stderr := call(t, "unplug", "--control", ControlPath(path)+"x")
 	require.Equal(t, 1, code)
@@ -105,6 +109,7 @@ func TestCommandLineUsage(t *testing.T) {
 		{[]string{"send-sms", "--modem", "x", "--encoding", "morse", "a"}, "unknown encoding"},
 		{[]string{"send-sms", "--modem", "x", "--time", "now", "a"}, "is not as 2006"},
 		{[]string{"fill", "--modem", "x", "a"}, "unexpected argument"},
+		{[]string{"fail-sending", "--modem", "x"}, "want one MODE"},
 		{[]string{"noise", "--modem", "x"}, "hexadecimal"},
 		{[]string{"noise", "--modem", "x", "zz"}, "hexadecimal"},
 		{[]string{"urc", "--modem", "x"}, "want one line"},

@@ -96,6 +96,9 @@ func (m *Modem) answer(lines []string) {
 
 // finish says the final result.
 func (m *Modem) finish(r result) {
+	if r == (unsaid{}) {
+		return
+	}
 	for _, line := range m.inAnswer {
 		m.urc(line)
 	}

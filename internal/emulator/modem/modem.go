@@ -40,6 +40,9 @@ type Config struct {
 	// ReportAfter is how long after it was sent an SMS that asks for it gets its
 	// status report (0 is one second).
 	ReportAfter time.Duration
+	// OnSent is told of each SMS that was sent through the modem; nil for nobody. It
+	// must not call the modem.
+	OnSent func(Sent)
 	// Trace is told what the modem is sent and what it says, line by line; nil for
 	// nobody. It must not call the modem.
 	Trace func(sent bool, line string)
@@ -70,13 +73,6 @@ const (
 
 // ErrClosed says that the modem is closed.
 var ErrClosed = errors.New("the modem is closed")
-
-// Sent is an SMS that was sent through the modem.
-type Sent struct {
-	PDU       []byte // SMSC address and SMS-SUBMIT; nil in text mode
-	To, Text  string // in text mode
-	Reference int    // TP-MR in the answer
-}
 
 // Usage is how full a store is.
 type Usage struct {
@@ -128,6 +124,9 @@ type state struct {
 	stores       []*store
 	network      []*message
 	sent         []Sent
+	sentCount    int
+	sendFault    SendFault
+	reportStatus int // TP-ST, or NoReports
 	received     int
 	deleted      int
 	nextRef      uint16 // of received parts
@@ -445,7 +444,7 @@ func (m *Modem) Status() (s Status) {
 func (m *Modem) status() Status {
 	s := Status{
 		Frozen: m.frozen, SIM: m.simState(), Registration: m.registration,
-		Network: len(m.network), Received: m.received, Deleted: m.deleted, Sent: len(m.sent),
+		Network: len(m.network), Received: m.received, Deleted: m.deleted, Sent: m.sentCount,
 		CNMI: m.cnmi,
 	}
 	if m.port != nil {

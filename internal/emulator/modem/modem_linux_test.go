@@ -293,7 +293,11 @@ func TestTextMode(t *testing.T) {
 	lines, err := c.Prompt(t.Context(), `AT+CMGS="+15550101"`, "a text")
 	require.NoError(t, err)
 	require.Equal(t, []string{"+CMGS: 1"}, lines)
-	require.Equal(t, []Sent{{To: "+15550101", Text: "a text", Reference: 1}}, m.Sent())
+	sent := m.Sent()
+	require.Len(t, sent, 1)
+	require.WithinDuration(t, time.Now(), sent[0].Time, time.Minute)
+	sent[0].Time = time.Time{}
+	require.Equal(t, Sent{To: "+15550101", Text: "a text", Encoding: "gsm7", Part: 1, Parts: 1, Reference: 1}, sent[0])
 
 	only := connect(t, start(t, Config{TextOnly: true}))
 	require.Contains(t, only.refused("AT+CMGF=0"), "answered ERROR")

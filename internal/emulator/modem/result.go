@@ -58,6 +58,11 @@ type final string
 
 func (f final) text(int) string { return string(f) }
 
+// unsaid is the result of a command that is not answered, or later.
+type unsaid struct{}
+
+func (unsaid) text(int) string { return "" }
+
 // The codes of 3GPP TS 27.007, 9.2.1, and 27.005, 3.2.5, in use.
 const (
 	cmeNotAllowed   = 3

@@ -1,7 +1,6 @@
 package modem
 
 import (
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -377,51 +376,4 @@ func (m *Modem) csca(c command) ([]string, result) {
 		return []string{fmt.Sprintf("+CSCA: %s,145", m.quoted(smsc))}, nil
 	}
 	return nil, nil
-}
-
-// cmgs sends a message (3GPP TS 27.005, 3.5.1 and 4.3).
-func (m *Modem) cmgs(c command) ([]string, result) {
-	if c.kind == test {
-		return nil, nil
-	}
-	if m.textMode {
-		to := c.arg(0)
-		if _, _, ok := number(to); !ok {
-			return nil, cmsError(cmsTextParam)
-		}
-		m.ask(func(data string) result { return m.send(Sent{To: to, Text: data}) })
-		return nil, nil
-	}
-	length, err := strconv.Atoi(c.arg(0))
-	if err != nil || length < 7 || length > 164+12 {
-		return nil, cmsError(cmsPDUParameter)
-	}
-	m.ask(func(data string) result {
-		pdu, err := hex.DecodeString(strings.TrimSpace(data))
-		t, ok := tpduOf(pdu)
-		if err != nil || !ok || len(t) != length || t[0]&0x03 != 0x01 {
-			return cmsError(cmsPDUParameter)
-		}
-		return m.send(Sent{PDU: pdu})
-	})
-	return nil, nil
-}
-
-// send hands a message to the network, and answers with its reference.
-func (m *Modem) send(s Sent) result {
-	if !m.isRegistered() {
-		return cmsError(cmsNoNetwork)
-	}
-	m.reference++
-	s.Reference = int(m.reference)
-	m.sent = append(m.sent, s)
-	if len(m.sent) > maxSent {
-		m.sent = m.sent[1:]
-	}
-	m.event("sent: reference %d", s.Reference)
-	if pdu, ok := report(s.PDU, m.reference, time.Now()); ok {
-		m.after(m.cfg.ReportAfter, false, func() { _ = m.deliver(&message{pdu: pdu, report: true}) })
-	}
-	m.answer([]string{fmt.Sprintf("+CMGS: %d", s.Reference)})
-	return nil
 }
