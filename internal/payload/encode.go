@@ -1,13 +1,12 @@
 package payload
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"maps"
 	"math"
-	"slices"
-	"strings"
+
+	"telegraf-hologram/internal/order"
 )
 
 // The head byte of the content.
@@ -246,7 +245,8 @@ func (e *Encoder) collectKeys(g *group, rows []row) {
 		g.sparseTags = g.sparseTags || len(keys) != first
 	}
 	g.sparseTags = g.sparseTags || len(g.tags) != first
-	slices.SortFunc(g.tags, func(a, b int32) int { return strings.Compare(m.tags[a], m.tags[b]) })
+	order.Sort(len(g.tags), func(i, j int) bool { return m.tags[g.tags[i]] < m.tags[g.tags[j]] },
+		func(i, j int) { g.tags[i], g.tags[j] = g.tags[j], g.tags[i] })
 	g.plainTags = len(g.series) == 1 && !e.anyNumbered(g)
 
 	// Shapes first, so that the columns of a shape are looked at once.
@@ -266,10 +266,10 @@ func (e *Encoder) collectKeys(g *group, rows []row) {
 		}
 		g.sparse = g.sparse || shape != rows[g.rows[0]].shape
 	}
-	slices.SortFunc(g.columns, func(a, b int32) int {
-		x, y := m.columns[a], m.columns[b]
-		return cmp.Or(strings.Compare(x.name, y.name), cmp.Compare(x.typ, y.typ))
-	})
+	order.Sort(len(g.columns), func(i, j int) bool {
+		x, y := &m.columns[g.columns[i]], &m.columns[g.columns[j]]
+		return x.name < y.name || x.name == y.name && x.typ < y.typ
+	}, func(i, j int) { g.columns[i], g.columns[j] = g.columns[j], g.columns[i] })
 }
 
 func zeroed(s []int32, n int) []int32 {

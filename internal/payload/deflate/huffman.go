@@ -45,7 +45,7 @@ type huffman struct {
 	lengthLengths [lengthSymbols]byte
 	lengthCount   int
 
-	leaves []uint64 // count<<16 | symbol of those that occur
+	leaves []int // count<<symbolBits | symbol of those that occur
 }
 
 type lengthSymbol struct {
@@ -180,17 +180,24 @@ func (h *huffman) appendRun(length byte, run int) {
 	}
 }
 
+// A leaf is a count and a symbol in one number, which is an int so that no
+// function to sort with is linked that fmt does not need too.
+const (
+	symbolBits = 9
+	maxCount   = 1<<(31-symbolBits) - 1 // more than texts of 4 MB have
+)
+
 // buildLengths sets the code length of every symbol that occurs, limit at most.
 func (h *huffman) buildLengths(counts []uint32, lengths []byte, limit int) {
 	clear(lengths)
 	leaves := h.leaves[:0]
 	for i, n := range counts {
 		if n > 0 {
-			leaves = append(leaves, uint64(n)<<16|uint64(i)) // 286 at most
+			leaves = append(leaves, int(min(n, maxCount))<<symbolBits|i)
 		}
 	}
 	h.leaves = leaves
-	symbol := func(i int) int { return int(leaves[i] & 0xffff) }
+	symbol := func(i int) int { return leaves[i] & (1<<symbolBits - 1) }
 	switch len(leaves) {
 	case 0:
 		return
@@ -205,7 +212,7 @@ func (h *huffman) buildLengths(counts []uint32, lengths []byte, limit int) {
 	var w [literalCodes]uint32
 	n := len(leaves)
 	for i, l := range leaves {
-		w[i] = uint32(l >> 16) // a count
+		w[i] = uint32(l >> symbolBits) // a count
 	}
 	w[0] += w[1]
 	root, next := 0, 2
