@@ -16,6 +16,8 @@
 //   - A clock that is behind frees nothing until it has caught up, or for 30 days if it is further behind.
 //   - A clock before 2024 was not set. Time stands still with it, except for what the system knows since its start.
 //     What was sent under it counts from when the clock is set.
-//   - A clock that is wrongly ahead after a restart frees too early. Nothing can tell this from a device that was
-//     switched off for long.
+//   - A clock that is wrongly ahead after a restart, or was behind before it and is right now, frees too early by as
+//     much. Nothing can tell this from a device that was switched off for longer.
+//
+// On other systems, and with a clock of the caller's, the same holds at any time.
 package smslimit

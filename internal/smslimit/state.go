@@ -80,13 +80,13 @@ func (s *state) advance(r reading) {
 			s.time = max(s.time, s.setTime+max(0, r.wall-s.wall))
 		}
 		s.settle()
-		s.set(r.wall, r.wall)
+		s.set(r.wall)
 	case same:
 		s.time += elapsed
-		s.set(s.wall+elapsed, r.wall)
+		s.set(r.wall)
 	default:
 		s.time += max(0, r.wall-s.wall)
-		s.set(s.wall, r.wall)
+		s.set(r.wall)
 	}
 	if r.boot != 0 {
 		s.boot, s.up = r.boot, r.up
@@ -95,10 +95,13 @@ func (s *state) advance(r reading) {
 	s.time, s.setTime = min(s.time, end), min(s.setTime, end)
 }
 
-// set notes what the clock shows, which is expected to be as late as it was, or later. One that is behind is waited
-// for, as there is no telling whether it was wrong before or is now; but not for ever.
-func (s *state) set(expected, wall int64) {
-	s.wall = min(max(expected, wall), wall+int64(Period))
+// set notes what the clock shows. One that is behind what it should show by now is waited for, as there is no telling
+// whether it was wrong before or is now; but not for ever.
+func (s *state) set(wall int64) {
+	if s.wall != 0 {
+		s.wall += s.time - s.setTime
+	}
+	s.wall = min(max(s.wall, wall), wall+int64(Period))
 	s.setTime = s.time
 	s.gap = false
 }
