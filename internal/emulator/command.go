@@ -192,15 +192,14 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stdout, stderr = &lockedWriter{to: stdout}, &lockedWriter{to: stderr}
-	m, err := startModem(ctx, o, stdout, stderr)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, m.close()) }()
 	if o.Modem.Alone {
+		m, err := startModem(ctx, o, nil, stdout, stderr)
+		if err != nil {
+			return err
+		}
 		m.describe(o.Modem.Link, stderr)
 		<-ctx.Done()
-		return nil
+		return m.close()
 	}
 	var log *Log
 	if o.Log != "" {
@@ -230,6 +229,11 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
+	m, err := startModem(ctx, o, s, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
 	ln, err := s.listen(ctx, s.cfg.Address)
 	if err != nil {
 		return err
@@ -239,6 +243,8 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 	_, _ = fmt.Fprintln(stderr, s.summary())
 	m.describe(o.Modem.Link, stderr)
 	err = s.Serve(ctx, ln)
+	// Before the log is closed: what the modem sends goes there, too.
+	err = errors.Join(err, m.close())
 	_, _ = fmt.Fprintf(stderr, "%s in %s\n", s.Counters(), time.Since(start).Round(100*time.Millisecond))
 	return errors.Join(err, failure)
 }
@@ -262,6 +268,9 @@ func (s *Server) summary() string {
 func (c Counters) String() string {
 	text := fmt.Sprintf("%s taken with %s, %d SMS, %d refused, %d lost, %s received, %s answered",
 		plural(c.Messages, "message"), plural(c.Metrics, "metric"), c.SMS, c.Refused, c.Lost, plural(c.BytesIn, "byte"), plural(c.BytesOut, "byte"))
+	if c.ModemSMS > 0 {
+		text += fmt.Sprintf(", %d SMS of the modem", c.ModemSMS)
+	}
 	if c.Undecoded > 0 {
 		text += fmt.Sprintf(" (%s without metrics)", plural(c.Undecoded, "message"))
 	}

@@ -178,6 +178,7 @@ type Counters struct {
 	Active      int64 // connections open now
 	Messages    int64 // JSON messages taken
 	SMS         int64 // SMS over IP taken
+	ModemSMS    int64 // SMS of the modem taken
 	Metrics     int64 // metrics decoded from the messages taken
 	Undecoded   int64 // messages taken of which Decode made nothing
 	Refused     int64 // messages answered with a code other than 0, and not taken
@@ -523,12 +524,24 @@ func (s *Server) deliver(e Event) {
 	}
 }
 
+// TakeModemSMS has the cloud take a circuit-switched SMS: body, which may be any
+// bytes, to CloudNumber, from device-1, whose SIM is in the modem.
+func (s *Server) TakeModemSMS(body []byte) {
+	d := device{id: 1, name: deviceName(1)}
+	s.deliver(Event{
+		Kind: KindModemSMS, DeviceID: d.id, DeviceName: d.name, Topics: systemTags(KindModemSMS, d.id),
+		Data: string(body), To: CloudNumber, BytesIn: len(body), Taken: true, Code: NoAnswer, RecordID: newUUID(),
+	})
+}
+
 func (s *Server) record(e Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &s.counters
-	c.BytesIn += int64(e.BytesIn)
-	c.BytesOut += int64(e.BytesOut)
+	if e.Kind != KindModemSMS { // which came by no connection
+		c.BytesIn += int64(e.BytesIn)
+		c.BytesOut += int64(e.BytesOut)
+	}
 	switch {
 	case !e.Taken && e.Code > 0:
 		c.Refused++
@@ -536,6 +549,8 @@ func (s *Server) record(e Event) {
 		c.Lost++
 	case e.Kind == KindSMS:
 		c.SMS++
+	case e.Kind == KindModemSMS:
+		c.ModemSMS++
 	default:
 		c.Messages++
 		c.Metrics += int64(len(e.Metrics))
@@ -584,10 +599,12 @@ func (d *devices) init(keys []string) {
 
 func (d *devices) add(key string) device {
 	id := len(d.byKey) + 1
-	dev := device{id: id, name: fmt.Sprintf("device-%d", id)}
+	dev := device{id: id, name: deviceName(id)}
 	d.byKey[key] = dev
 	return dev
 }
+
+func deviceName(id int) string { return fmt.Sprintf("device-%d", id) }
 
 // lookUp returns the device that a key belongs to.
 func (d *devices) lookUp(key string) (device, *refusal) {

@@ -21,9 +21,10 @@ type Kind int
 
 // The kinds that the first byte of a message tells apart.
 const (
-	KindUnknown Kind = iota // neither of the others, or nothing was read
-	KindMessage             // a JSON message
-	KindSMS                 // an SMS over IP
+	KindUnknown  Kind = iota // neither of the others, or nothing was read
+	KindMessage              // a JSON message
+	KindSMS                  // an SMS over IP
+	KindModemSMS             // a circuit-switched SMS of the modem, to the cloud's number
 )
 
 func (k Kind) String() string {
@@ -32,6 +33,8 @@ func (k Kind) String() string {
 		return "message"
 	case KindSMS:
 		return "sms"
+	case KindModemSMS:
+		return "sms-do"
 	default:
 		return "unknown"
 	}
@@ -39,6 +42,9 @@ func (k Kind) String() string {
 
 // NoAnswer is the Code of an [Event] whose client got no answer.
 const NoAnswer socketapi.Code = -1
+
+// CloudNumber is the long code on which the cloud takes circuit-switched SMS.
+const CloudNumber = "310000202"
 
 // Event is one message that a client sent, or tried to. It never holds
 // credentials.
@@ -54,18 +60,19 @@ type Event struct {
 	// Topics are the client's topics, then the tags that the cloud adds. They
 	// are empty unless the message is valid.
 	Topics []string
-	// Data is the payload of a message or the text of an SMS; empty unless the
-	// message is valid.
+	// Data is the payload of a message or what an SMS carries: its text, or any bytes
+	// from a modem. It is empty unless the message is valid.
 	Data string
 	// To is the number that an SMS goes to.
 	To string
 	// BytesIn counts the bytes read on the connection, with the terminator;
-	// BytesOut those of the answer (which follows the event).
+	// BytesOut those of the answer (which follows the event). Of an SMS of the modem,
+	// BytesIn counts those of Data.
 	BytesIn, BytesOut int
 	// Taken says whether the message counts as taken by the cloud: it is valid,
 	// and no fault lost it.
 	Taken bool
-	// Code is what the client is answered, or NoAnswer.
+	// Code is what the client is answered, or NoAnswer, as for an SMS of the modem.
 	Code socketapi.Code
 	// Reason says why the message was not taken; empty if it was.
 	Reason string
@@ -111,7 +118,7 @@ func (e Event) String() string {
 	switch {
 	case !e.Taken:
 		b.WriteString("  " + e.Reason)
-	case e.Kind == KindSMS:
+	case e.Kind == KindSMS, e.Kind == KindModemSMS:
 		b.WriteString("  to " + e.To + ": " + strconv.Quote(e.Data))
 	default:
 		b.WriteString("  " + e.metricsText() + "  " + topicsText(e.UserTopics()))
@@ -219,7 +226,10 @@ func (e Event) cloud(flat bool) cloudEvent {
 		}
 	}
 	encoded := base64.StdEncoding.EncodeToString([]byte(e.Data))
-	if e.Kind == KindSMS {
+	if e.Kind == KindModemSMS {
+		c.AuthType = "deviceid" // the SIM is what the cloud knows it by
+	}
+	if e.Kind == KindSMS || e.Kind == KindModemSMS {
 		c.Body = &encoded
 		c.Destination, c.Direction, c.Type = e.To, "DO", "T"
 		if e.Taken {
@@ -234,8 +244,11 @@ func (e Event) cloud(flat bool) cloudEvent {
 // systemTags returns the tags that the cloud adds to what a device sends.
 func systemTags(kind Kind, deviceID int) []string {
 	device := fmt.Sprintf("_DEVICE_%d_", deviceID)
-	if kind == KindSMS {
+	switch kind {
+	case KindSMS:
 		return []string{device, "_SMSOVERIP_", "_SMS_"}
+	case KindModemSMS:
+		return []string{device, "_SMS_", "_SMS_DO_"}
 	}
 	return []string{device, "_SOCKETAPI_", "_JSONSTRING_"}
 }

@@ -68,10 +68,12 @@ type runningModem struct {
 	control *modem.Control
 	path    string
 	lines   *heldWriter
+	closed  bool
 }
 
-// startModem starts the modem of the options, if there is one.
-func startModem(ctx context.Context, o *Options, stdout, stderr io.Writer) (*runningModem, error) {
+// startModem starts the modem of the options, if there is one. The cloud, if it is
+// not nil, takes the SMS that go to its number.
+func startModem(ctx context.Context, o *Options, cloud *Server, stdout, stderr io.Writer) (*runningModem, error) {
 	if o.Modem.Link == "" {
 		return nil, nil //nolint:nilnil // no modem is no error
 	}
@@ -79,6 +81,13 @@ func startModem(ctx context.Context, o *Options, stdout, stderr io.Writer) (*run
 	if !o.Quiet {
 		cfg.OnEvent = func(text string) {
 			fmt.Fprintf(stdout, "%s  modem       %s\n", time.Now().Format("15:04:05.000"), text)
+		}
+	}
+	if cloud != nil {
+		cfg.OnSent = func(s modem.Sent) {
+			if strings.TrimPrefix(s.To, "+") == CloudNumber {
+				cloud.TakeModemSMS(s.Body())
+			}
 		}
 	}
 	// A script waits for the lines that say where cloud and modem are: they come
@@ -105,14 +114,15 @@ func startModem(ctx context.Context, o *Options, stdout, stderr io.Writer) (*run
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
-	return &runningModem{m, control, path, lines}, nil
+	return &runningModem{Modem: m, control: control, path: path, lines: lines}, nil
 }
 
-// close ends the modem; nil is none.
+// close ends the modem the first time; nil is none.
 func (m *runningModem) close() error {
-	if m == nil {
+	if m == nil || m.closed {
 		return nil
 	}
+	m.closed = true
 	return errors.Join(m.control.Close(), m.Close())
 }
 
