@@ -1,11 +1,8 @@
 package payload
 
 import (
-	"bytes"
-	"compress/flate"
 	"errors"
 	"fmt"
-	"io"
 
 	"telegraf-hologram/internal/payload/deflate"
 	"telegraf-hologram/internal/payload/dictionary"
@@ -43,16 +40,14 @@ func decompress(m method, body, dict []byte) ([]byte, error) {
 	case methodStored:
 		return body, nil
 	case methodDeflate:
-		in := bytes.NewReader(body)
-		content, err := io.ReadAll(io.LimitReader(flate.NewReaderDict(in, dict), MaxContent+1))
-		if err != nil {
-			return nil, fmt.Errorf("inflating: %w", err)
-		}
-		if len(content) > MaxContent {
+		content, rest, err := deflate.Inflate(body, dict, MaxContent)
+		switch {
+		case errors.Is(err, deflate.ErrTooLong):
 			return nil, fmt.Errorf("inflating: content is larger than %d bytes: %w", MaxContent, ErrTooLarge)
-		}
-		if in.Len() > 0 {
-			return nil, fmt.Errorf("inflating: %d bytes are left over", in.Len())
+		case err != nil:
+			return nil, fmt.Errorf("inflating: %w", err)
+		case rest > 0:
+			return nil, fmt.Errorf("inflating: %d bytes are left over", rest)
 		}
 		return content, nil
 	}

@@ -5,6 +5,7 @@
 // compress/flate it searches for the cheapest sequence of symbols instead of a
 // good one, indexes the dictionary once and not for every text, and gives the
 // same bytes for the same text on every platform and with every Go release.
+// Inflate is the way back.
 package deflate
 
 import (
