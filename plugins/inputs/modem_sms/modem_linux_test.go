@@ -291,7 +291,8 @@ func file(t *testing.T, content string) string {
 
 // TestExplain shows what a person reads of a port that somebody else has.
 func TestExplain(t *testing.T) {
-	m := &ModemSMS{Port: "/dev/ttyUSB2"}
+	m := New()
+	m.Port = "/dev/ttyUSB2"
 	require.Equal(t, `/dev/ttyUSB2 is in use by ModemManager (process 612); keep it away with the udev rule ENV{ID_MM_PORT_IGNORE}="1" for this port`,
 		m.explain(stateBusy, &serial.BusyError{Port: "/dev/ttyUSB2", Holders: []serial.Holder{{PID: 612, Name: "ModemManager"}}}))
 	require.Equal(t, `/dev/ttyUSB2 is in use by minicom (process 7)`,

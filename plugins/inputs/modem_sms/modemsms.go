@@ -19,6 +19,7 @@ import (
 	"github.com/influxdata/telegraf"
 	"github.com/influxdata/telegraf/plugins/inputs"
 
+	"telegraf-hologram/internal/access"
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/internal/gsm"
 )
@@ -29,11 +30,8 @@ var sampleConfig string
 // ModemSMS is the plugin. Its exported fields are the options; sample.conf
 // describes them.
 type ModemSMS struct {
-	Port             string         `toml:"port"`
-	BaudRate         int            `toml:"baud_rate"`
-	PINFile          string         `toml:"pin_file"`
+	access.Modem
 	Storages         []string       `toml:"storages"`
-	InitCommands     []string       `toml:"init_commands"`
 	PollInterval     execd.Duration `toml:"poll_interval"`
 	Delete           string         `toml:"delete"`
 	MultipartTimeout execd.Duration `toml:"multipart_timeout"`
@@ -56,7 +54,7 @@ type ModemSMS struct {
 	keeper  keeper
 	writer  *writer
 	modem   *gsm.Modem
-	pinMark pinMark
+	pinMark access.PINMark
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -74,7 +72,7 @@ type ModemSMS struct {
 // New returns the plugin with its default options.
 func New() *ModemSMS {
 	return &ModemSMS{
-		BaudRate:         defaultBaud,
+		Modem:            access.DefaultModem(),
 		PollInterval:     execd.Duration(gsm.DefaultPollInterval),
 		Delete:           deleteRead,
 		MultipartTimeout: execd.Duration(gsm.DefaultTimeout),
@@ -108,12 +106,9 @@ func (m *ModemSMS) Start(acc telegraf.Accumulator) error {
 			return fmt.Errorf("reading hash_key_file: %w", err)
 		}
 	}
-	pin := ""
-	if m.PINFile != "" {
-		var err error
-		if pin, err = readPIN(m.PINFile); err != nil {
-			return fmt.Errorf("reading pin_file: %w", err)
-		}
+	pin, err := m.PIN()
+	if err != nil {
+		return err
 	}
 	m.acc, m.state = acc, stateStarting
 	m.changed = make(chan struct{}, 1)
@@ -127,12 +122,11 @@ func (m *ModemSMS) Start(acc telegraf.Accumulator) error {
 		format:        m.DataFormat,
 		wanted:        newSenders(m.AllowSenders, m.DenySenders),
 	}
-	var err error
 	if m.keeper, err = m.openKeeper(); err != nil {
 		return err
 	}
-	m.pinMark = newPINMark(m.PINFile, m.JournalDirectory)
-	if pin != "" && m.pinMark.isSet() {
+	m.pinMark = m.PINMark(m.JournalDirectory)
+	if pin != "" && m.pinMark.IsSet() {
 		m.Log.Errorf("The PIN in %s was refused before and is not tried again until the file is changed", m.PINFile)
 		pin = ""
 	}

@@ -2,28 +2,24 @@ package modemsms
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"telegraf-hologram/internal/execd"
-	"telegraf-hologram/internal/serial"
 )
 
 // Limits of the options.
 const (
-	minPoll         = execd.Duration(time.Second)
-	minMultipart    = execd.Duration(10 * time.Second)
-	maxMultipart    = execd.Duration(7 * 24 * time.Hour)
-	minStatus       = execd.Duration(time.Second)
-	minJournal      = 1 << 20 // more than twice the largest message, with maxHeld and its PDUs
-	maxStorages     = 8
-	maxStorageName  = 8
-	maxInitCommands = 32
-	maxInitLength   = 400
-	maxPatterns     = 256
+	minPoll        = execd.Duration(time.Second)
+	minMultipart   = execd.Duration(10 * time.Second)
+	maxMultipart   = execd.Duration(7 * 24 * time.Hour)
+	minStatus      = execd.Duration(time.Second)
+	minJournal     = 1 << 20 // more than twice the largest message, with maxHeld and its PDUs
+	maxStorages    = 8
+	maxStorageName = 8
+	maxPatterns    = 256
 )
 
 // Values of the options that are enumerations.
@@ -38,25 +34,15 @@ const (
 	formatText          = "text"
 	formatInflux        = "influx"
 	formatCompact       = "compact"
-	defaultBaud         = 115200
 	defaultJournalLimit = 4 << 20
 )
 
 // Init checks the options. It opens no port and reads no file.
 func (m *ModemSMS) Init() error {
-	if problem := portProblem(m.Port); problem != "" {
-		return &execd.OptionError{
-			Option: "port", Value: m.Port, Problem: problem,
-			Want: `the modem's port such as "/dev/serial/by-id/usb-Quectel_EG25-G-if02-port0" or "/dev/ttyUSB2"`,
-		}
+	if err := m.Check(); err != nil {
+		return err
 	}
-	if m.BaudRate < serial.MinBaudRate || m.BaudRate > serial.MaxBaudRate {
-		return &execd.OptionError{
-			Option: "baud_rate", Value: m.BaudRate, Problem: "is out of range",
-			Want: fmt.Sprintf("%d to %d bits per second", serial.MinBaudRate, serial.MaxBaudRate),
-		}
-	}
-	if err := m.checkModem(); err != nil {
+	if err := m.checkStorages(); err != nil {
 		return err
 	}
 	if err := m.checkDurations(); err != nil {
@@ -109,21 +95,8 @@ func oneOf(option, value string, valid ...string) error {
 	return &execd.OptionError{Option: option, Value: value, Problem: "is unknown", Want: `one of "` + strings.Join(valid, `", "`) + `"`}
 }
 
-// portProblem says why a text is no path of a port.
-func portProblem(name string) string {
-	switch {
-	case name == "":
-		return "is missing or empty"
-	case !filepath.IsAbs(name):
-		return "is not an absolute path"
-	case strings.HasSuffix(name, "/"):
-		return "is a directory"
-	}
-	return ""
-}
-
-// checkModem checks what the modem is told.
-func (m *ModemSMS) checkModem() error {
+// checkStorages checks where the modem keeps messages.
+func (m *ModemSMS) checkStorages() error {
 	if len(m.Storages) > maxStorages {
 		return &execd.OptionError{Option: "storages", Problem: fmt.Sprintf("has %d storages", len(m.Storages)), Want: fmt.Sprintf("%d at most", maxStorages)}
 	}
@@ -137,26 +110,6 @@ func (m *ModemSMS) checkModem() error {
 		}
 		if problem != "" {
 			return &execd.OptionError{Option: "storages", Value: s, Problem: strconv.Quote(s) + " " + problem, Want: `names in capital letters such as "SM", "ME" or "SR"`}
-		}
-	}
-	if len(m.InitCommands) > maxInitCommands {
-		return &execd.OptionError{
-			Option: "init_commands", Problem: fmt.Sprintf("has %d commands", len(m.InitCommands)), Want: fmt.Sprintf("%d at most", maxInitCommands),
-		}
-	}
-	for _, c := range m.InitCommands {
-		problem := ""
-		switch {
-		case len(c) < 2 || !strings.EqualFold(c[:2], "AT"):
-			problem = "does not begin with AT"
-		case len(c) > maxInitLength:
-			problem = fmt.Sprintf("is longer than %d characters", maxInitLength)
-		case strings.ContainsFunc(c, func(r rune) bool { return r < ' ' || r > '~' }):
-			problem = "has a character that no command may have"
-		}
-		if problem != "" {
-			// A command may hold a password.
-			return &execd.OptionError{Option: "init_commands", Problem: "one command " + problem, Want: `AT commands such as "AT+CFUN=1"`}
 		}
 	}
 	return nil

@@ -28,7 +28,7 @@ var sampleConfig string
 // Hologram is the plugin. Its exported fields are the options; sample.conf
 // describes them.
 type Hologram struct {
-	access.Options
+	access.Cloud
 	FieldNames  string         `toml:"field_names"`
 	MessageSize execd.Size     `toml:"max_message_size"`
 	Topics      string         `toml:"topics"`
@@ -63,7 +63,7 @@ type Hologram struct {
 // New returns the plugin with its default options.
 func New() *Hologram {
 	return &Hologram{
-		Options:     access.DefaultOptions(),
+		Cloud:       access.DefaultCloud(),
 		FieldNames:  namesShort,
 		MessageSize: defaultMessageSize,
 		Topics:      topicsBatch,

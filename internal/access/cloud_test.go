@@ -16,7 +16,7 @@ import (
 func TestClient(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(file, []byte(" ABCDWXYZ\nnotes\n"), 0o600))
-	o := access.DefaultOptions()
+	o := access.DefaultCloud()
 	o.DeviceKeyFile = file
 	o.GracefulClose = true
 	require.NoError(t, o.Check())
@@ -40,7 +40,7 @@ func TestClient(t *testing.T) {
 // TestFileErrors shows that an error names the option and never what is in the file.
 func TestFileErrors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
-	o := access.DefaultOptions()
+	o := access.DefaultCloud()
 	o.DeviceKeyFile = file
 	_, err := o.Client()
 	require.ErrorContains(t, err, "reading device_key_file: ")
@@ -50,7 +50,7 @@ func TestFileErrors(t *testing.T) {
 }
 
 func TestPlaceholder(t *testing.T) {
-	for _, o := range []access.Options{{DeviceKey: "ABCDWXYZ"}, {DeviceKeyFile: "/a"}, {SourceID: "ABCD", SourceKey: "WXYZ"}, {SourceIDFile: "/a", SourceKeyFile: "/b"}} {
+	for _, o := range []access.Cloud{{DeviceKey: "ABCDWXYZ"}, {DeviceKeyFile: "/a"}, {SourceID: "ABCD", SourceKey: "WXYZ"}, {SourceIDFile: "/a", SourceKeyFile: "/b"}} {
 		p := o.Placeholder()
 		require.NoError(t, p.Validate())
 		require.Equal(t, o.SourceID != "" || o.SourceIDFile != "", p.SourceID != "")
@@ -59,18 +59,18 @@ func TestPlaceholder(t *testing.T) {
 
 // TestCheck shows that what is wrong is an OptionError of its option; the texts are the plugins' test cases.
 func TestCheck(t *testing.T) {
-	good := func() access.Options {
-		o := access.DefaultOptions()
+	good := func() access.Cloud {
+		o := access.DefaultCloud()
 		o.DeviceKey = "ABCDWXYZ"
 		return o
 	}
-	for option, spoil := range map[string]func(*access.Options){
-		"address":         func(o *access.Options) { o.Address = "host" },
-		"device_key":      func(o *access.Options) { o.DeviceKey = "short" },
-		"device_key_file": func(o *access.Options) { o.DeviceKeyFile = "/a" },
-		"source_key":      func(o *access.Options) { o.DeviceKey, o.SourceID = "", "ABCD" },
-		"connect_timeout": func(o *access.Options) { o.ConnTimeout = 0 },
-		"answer_timeout":  func(o *access.Options) { o.AnswerTimeout = -1 },
+	for option, spoil := range map[string]func(*access.Cloud){
+		"address":         func(o *access.Cloud) { o.Address = "host" },
+		"device_key":      func(o *access.Cloud) { o.DeviceKey = "short" },
+		"device_key_file": func(o *access.Cloud) { o.DeviceKeyFile = "/a" },
+		"source_key":      func(o *access.Cloud) { o.DeviceKey, o.SourceID = "", "ABCD" },
+		"connect_timeout": func(o *access.Cloud) { o.ConnTimeout = 0 },
+		"answer_timeout":  func(o *access.Cloud) { o.AnswerTimeout = -1 },
 	} {
 		o := good()
 		require.NoError(t, o.Check())

@@ -1,6 +1,6 @@
-// Package access has the options with which a plugin reaches the Socket API of
-// the Hologram cloud: the address, the credentials and the times to wait. A
-// plugin embeds [Options], so that they stand in its own table.
+// Package access has the options with which plugins reach the Hologram cloud
+// ([Cloud]) and a modem ([Modem]). A plugin embeds them, so that they stand in its
+// own table.
 package access
 
 import (
@@ -14,8 +14,8 @@ import (
 	"telegraf-hologram/internal/socketapi"
 )
 
-// Options are the options. The samples of the plugins describe them.
-type Options struct {
+// Cloud are the options of the cloud. The samples of the plugins describe them.
+type Cloud struct {
 	// Address is the host and port of the Socket API.
 	Address string `toml:"address"`
 	// DeviceKey is the device key, eight characters, or DeviceKeyFile a file
@@ -39,9 +39,9 @@ type Options struct {
 	GracefulClose bool `toml:"graceful_close"`
 }
 
-// DefaultOptions returns the options that hold when a configuration sets none.
-func DefaultOptions() Options {
-	return Options{
+// DefaultCloud returns the options that hold when a configuration sets none.
+func DefaultCloud() Cloud {
+	return Cloud{
 		Address:       socketapi.DefaultAddress,
 		ConnTimeout:   execd.Duration(socketapi.DefaultConnectTimeout),
 		AnswerTimeout: execd.Duration(socketapi.DefaultAnswerTimeout),
@@ -51,7 +51,7 @@ func DefaultOptions() Options {
 
 // Check says which option is wrong, as an [*execd.OptionError]. It reads no file
 // and makes no connection.
-func (o *Options) Check() error {
+func (o *Cloud) Check() error {
 	if err := o.checkCredentials(); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (o *Options) Check() error {
 
 // Client returns a client for the Socket API. It reads the credentials, which
 // may be in files.
-func (o *Options) Client() (*socketapi.Client, error) {
+func (o *Cloud) Client() (*socketapi.Client, error) {
 	credentials, err := o.Credentials()
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (o *Options) Client() (*socketapi.Client, error) {
 }
 
 // Credentials returns the credentials, some of which may be in files.
-func (o *Options) Credentials() (socketapi.Credentials, error) {
+func (o *Cloud) Credentials() (socketapi.Credentials, error) {
 	c := socketapi.Credentials{DeviceKey: o.DeviceKey, SourceID: o.SourceID, SourceKey: o.SourceKey}
 	for _, f := range []struct {
 		option, file string
@@ -116,14 +116,14 @@ func (o *Options) Credentials() (socketapi.Credentials, error) {
 
 // Placeholder returns credentials of the kind and length of those that the
 // options give.
-func (o *Options) Placeholder() socketapi.Credentials {
+func (o *Cloud) Placeholder() socketapi.Credentials {
 	if o.SourceID != "" || o.SourceIDFile != "" {
 		return socketapi.Credentials{SourceID: "0000", SourceKey: "0000"}
 	}
 	return socketapi.Credentials{DeviceKey: "00000000"}
 }
 
-func (o *Options) checkAddress() error {
+func (o *Cloud) checkAddress() error {
 	host, port, err := net.SplitHostPort(o.Address)
 	number, portErr := strconv.ParseUint(port, 10, 16)
 	problem := ""
@@ -151,7 +151,7 @@ func (o *Options) checkAddress() error {
 	return &execd.OptionError{Option: "address", Value: o.Address, Problem: problem, Want: `host and port such as "` + socketapi.DefaultAddress + `"`}
 }
 
-func (o *Options) checkCredentials() error {
+func (o *Cloud) checkCredentials() error {
 	key := o.DeviceKey != "" || o.DeviceKeyFile != ""
 	source := o.SourceID != "" || o.SourceIDFile != "" || o.SourceKey != "" || o.SourceKeyFile != ""
 	switch {
