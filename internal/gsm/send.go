@@ -180,6 +180,7 @@ type Sender struct {
 	lastSent time.Time
 	direct   []at.URC   // +CDS
 	stored   []Location // of +CDSI; as it is told, which may be wrong
+	ahead    int        // reports that were found before their +CDSI
 }
 
 // NewSender makes a Sender. Nothing happens before [Sender.Init].
@@ -217,7 +218,7 @@ func (s *Sender) Init(ctx context.Context, d *at.Driver) error {
 
 func (s *Sender) prepare(ctx context.Context, d *at.Driver) error {
 	l := &link{d: d, log: s.cfg.Log, pin: &s.pin, onURC: s.take, forms: make(map[string]cpmsForm)}
-	s.link, s.booted, s.reports, s.direct, s.stored = nil, false, false, nil, nil
+	s.link, s.booted, s.reports, s.direct, s.stored, s.ahead = nil, false, false, nil, nil, 0
 	err := l.untilSIM(ctx, s.cfg.SIMTimeout,
 		func(ctx context.Context) error {
 			if err := l.basics(ctx); err != nil {
@@ -323,15 +324,22 @@ func isRecipient(to string) bool {
 // sendPart sends one part, and again if it was certainly not sent. It returns TP-MR,
 // or -1 if the modem does not tell.
 func (s *Sender) sendPart(ctx context.Context, pdu string, tries int) (reference int, err *SendError) {
-	wait := partWait
-	for {
+	wait, d := partWait, s.link.d
+	for prepared := false; ; {
 		reference, handed, problem := s.submit(ctx, pdu)
 		if problem == nil {
 			return reference, nil
 		}
+		if simError(problem) != nil && !handed && !prepared {
+			// The modem may have been reset, without a word.
+			if problem = s.prepare(ctx, d); problem == nil {
+				prepared = true
+				continue
+			}
+		}
 		err = sendError(problem, handed)
 		tries--
-		if err.Class != Retry || tries <= 0 || s.link.d.Err() != nil {
+		if err.Class != Retry || tries <= 0 || s.link == nil || d.Err() != nil {
 			return -1, err
 		}
 		s.cfg.Log.Debugf("A part of an SMS is tried again: %v", problem)

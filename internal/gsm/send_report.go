@@ -290,25 +290,32 @@ func (s *Sender) search(ctx context.Context, where Location) (err error) {
 		}()
 	}
 	found, err := s.searchReports(ctx)
-	if !found && err == nil && isStorage(where.Storage) && where.Index >= 0 {
+	switch {
+	case err != nil:
+	case found > 0:
+		s.ahead += found - 1
+	case s.ahead > 0:
+		s.ahead-- // it was found with one before
+	case isStorage(where.Storage) && where.Index >= 0:
 		_, err = s.fetch(ctx, where)
 	}
 	return err
 }
 
-// searchReports looks through the storage of reports, if the modem has one.
-func (s *Sender) searchReports(ctx context.Context) (found bool, err error) {
+// searchReports takes the reports out of the storage that is for them, if the modem
+// has one, and returns how many were there.
+func (s *Sender) searchReports(ctx context.Context) (found int, err error) {
 	const storage = "SR"
 	lines, _, err := s.link.try(ctx, "AT+CPMS=?")
 	if err != nil || !slices.Contains(storagesOf(argsOf(lines, "+CPMS")), storage) {
-		return false, err
+		return 0, err
 	}
 	if _, err := s.link.use(ctx, storage); err != nil {
-		return false, harmless(err)
+		return 0, harmless(err)
 	}
 	lines, _, err = s.link.try(ctx, "AT+CMGL=4")
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	records, _ := parseList(lines)
 	for _, r := range records {
@@ -319,7 +326,9 @@ func (s *Sender) searchReports(ctx context.Context) (found bool, err error) {
 		if err != nil {
 			return found, err
 		}
-		found = found || ours
+		if ours {
+			found++
+		}
 	}
 	return found, nil
 }
