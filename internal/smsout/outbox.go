@@ -51,8 +51,8 @@ type Outbox struct {
 	journal journal
 	turn    chan struct{} // holds one value while nobody sends
 	closed  chan struct{}
-	ways    []wayState    // whose turn it is
-	warned  time.Time     // of a damage of the account
+	ways    []wayState // whose turn it is
+	warned  time.Time  // of a damage of the account
 }
 
 // wayState is what is known of a way besides the journal.
