@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"telegraf-hologram/internal/frame"
+	"telegraf-hologram/internal/order"
 )
 
 const (
@@ -42,15 +43,18 @@ func segmentName(dir string, number uint64) string {
 
 // list returns the numbers of the segments in a directory, in their order. Whatever else is there is passed over.
 func list(dir string) ([]uint64, error) {
-	files, err := os.ReadDir(dir) // By name, which is by number.
+	names, err := order.Names(dir) // By name, which is by number.
 	if err != nil {
 		return nil, err
 	}
 	var numbers []uint64
-	for _, file := range files {
-		digits, ok := strings.CutSuffix(file.Name(), suffix)
+	for _, name := range names {
+		digits, ok := strings.CutSuffix(name, suffix)
 		number, err := strconv.ParseUint(digits, 16, 64)
-		if ok && err == nil && number < lastNumber && file.Name() == filepath.Base(segmentName("", number)) && file.Type().IsRegular() {
+		if !ok || err != nil || number >= lastNumber || name != filepath.Base(segmentName("", number)) {
+			continue
+		}
+		if info, err := os.Lstat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
 			numbers = append(numbers, number)
 		}
 	}

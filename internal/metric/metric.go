@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/influxdata/telegraf"
+
+	"telegraf-hologram/internal/order"
 )
 
 // Metric is a telegraf.Metric. Its tags are in ascending order of their keys,
@@ -56,7 +58,17 @@ func (m *Metric) setTags(tags []telegraf.Tag) {
 	if sorted {
 		return
 	}
-	slices.SortStableFunc(m.tags, func(a, b *telegraf.Tag) int { return strings.Compare(a.Key, b.Key) })
+	places := make([]int, len(m.tags)) // of the tags in the block, to know which of two is the last
+	for i := range places {
+		places[i] = i
+	}
+	order.Sort(len(places), func(i, j int) bool {
+		a, b := block[places[i]].Key, block[places[j]].Key
+		return a < b || a == b && places[i] < places[j]
+	}, func(i, j int) { places[i], places[j] = places[j], places[i] })
+	for i, p := range places {
+		m.tags[i] = &block[p]
+	}
 	last := m.tags[:0]
 	for i, t := range m.tags {
 		if i == len(m.tags)-1 || m.tags[i+1].Key != t.Key {
@@ -258,7 +270,9 @@ func (m *Metric) AddTag(key, value string) {
 		m.tags[i].Value = value
 		return
 	}
-	m.tags = slices.Insert(m.tags, i, &telegraf.Tag{Key: key, Value: value})
+	m.tags = append(m.tags, nil)
+	copy(m.tags[i+1:], m.tags[i:])
+	m.tags[i] = &telegraf.Tag{Key: key, Value: value}
 }
 
 // RemoveTag removes a tag if there is one.
@@ -395,7 +409,7 @@ func (m *Metric) HashIDWithFieldsFiltered(excludedTags, excludedFields []string)
 			keys = append(keys, f.Key)
 		}
 	}
-	slices.Sort(keys)
+	order.Sort(len(keys), func(i, j int) bool { return keys[i] < keys[j] }, func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	h.text(strings.Join(keys, "\n"))
 	return uint64(h)
 }

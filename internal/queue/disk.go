@@ -458,9 +458,14 @@ func (d *Disk) newest(limit int) ([]Record, error) {
 			d.lose(seg)
 		}
 	}
-	slices.Reverse(d.flight[runs:])
-	slices.Reverse(groups)
-	return slices.Concat(groups...), err
+	for i, j := runs, len(d.flight)-1; i < j; i, j = i+1, j-1 {
+		d.flight[i], d.flight[j] = d.flight[j], d.flight[i]
+	}
+	var records []Record
+	for _, g := range slices.Backward(groups) {
+		records = append(records, g...)
+	}
+	return records, err
 }
 
 // hand hands out records that stand one behind the other.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"telegraf-hologram/internal/frame"
+	"telegraf-hologram/internal/order"
 )
 
 const (
@@ -130,18 +131,17 @@ func segmentName(dir string, number uint64, suffix string) string {
 // list returns the segments in a directory, and those that were set aside, in the order of their numbers. Whatever
 // else is there is passed over.
 func list(dir string) (logs, bad []entry, err error) {
-	files, err := os.ReadDir(dir) // By name, which is by number.
+	names, err := order.Names(dir) // By name, which is by number.
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, file := range files {
-		suffix := filepath.Ext(file.Name())
-		digits := strings.TrimSuffix(file.Name(), suffix)
-		number, err := strconv.ParseUint(digits, 16, 64)
-		if err != nil || number > lastNumber || file.Name() != filepath.Base(segmentName("", number, suffix)) {
+	for _, name := range names {
+		suffix := filepath.Ext(name)
+		number, err := strconv.ParseUint(strings.TrimSuffix(name, suffix), 16, 64)
+		if err != nil || number > lastNumber || name != filepath.Base(segmentName("", number, suffix)) {
 			continue
 		}
-		info, err := file.Info()
+		info, err := os.Lstat(filepath.Join(dir, name))
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}

@@ -1,7 +1,5 @@
 package queue
 
-import "slices"
-
 // span is a part of a segment.
 type span struct {
 	from, to uint32
@@ -26,7 +24,14 @@ func (s spans) add(x span) spans {
 			x.to, x.at = s[j].to, s[j].at
 		}
 	}
-	return slices.Replace(s, i, j, x)
+	if i == j {
+		s = append(s, span{})
+		copy(s[i+1:], s[i:])
+		s[i] = x
+		return s
+	}
+	s[i] = x
+	return append(s[:i+1], s[j:]...)
 }
 
 // gaps returns what is between the spans, up to size; at is the time of the last record before the gap.

@@ -11,6 +11,7 @@ import (
 
 	"telegraf-hologram/internal/jsonwrite"
 	"telegraf-hologram/internal/metric"
+	"telegraf-hologram/internal/order"
 	"telegraf-hologram/internal/payload"
 )
 
@@ -93,7 +94,7 @@ func appendJSON(dst []byte, m telegraf.Metric) ([]byte, error) {
 	w.BeginObject()
 	w.Name("fields").BeginObject()
 	fields := slices.Clone(m.FieldList())
-	slices.SortFunc(fields, func(a, b *telegraf.Field) int { return strings.Compare(a.Key, b.Key) })
+	order.Sort(len(fields), func(i, j int) bool { return fields[i].Key < fields[j].Key }, func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
 	some := false
 	for _, f := range fields {
 		// JSON has no way to write these; Telegraf's serializer drops them too.

@@ -1,0 +1,20 @@
+package order
+
+import (
+	"errors"
+	"os"
+)
+
+// Names returns the names of what is in a directory, in the order of their bytes.
+func Names(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	names, err := f.Readdirnames(-1)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	Sort(len(names), func(i, j int) bool { return names[i] < names[j] }, func(i, j int) { names[i], names[j] = names[j], names[i] })
+	return names, nil
+}
