@@ -35,6 +35,7 @@ func modemFlags(fs *flag.FlagSet, o *ModemOptions) {
 	fs.DurationVar(&o.Chatter, "modem-chatter", 0, "how often it talks of its own accord, where the maker's does; 0 is never")
 	fs.DurationVar(&o.Delay, "modem-delay", 0, "how long a command takes")
 	fs.Var(storeSizes{&o.Stores}, "modem-stores", "`SIZES` of its stores, as SM=10,ME=50")
+	fs.IntVar(&o.Ports, "modem-ports", 1, "how many AT ports it has, 1 or 2; the second is LINK"+modem.SecondPort)
 	fs.BoolVar(&o.Lines, "modem-lines", false, "print what it is sent and what it says to stderr")
 	fs.StringVar(&o.Control, "control", "", "`SOCKET` for commands to the modem; empty is LINK.control")
 	fs.BoolVar(&o.Alone, "no-cloud", false, "only the modem")
@@ -53,10 +54,13 @@ func (s storeSizes) Set(text string) (err error) {
 // check says what is wrong with the options.
 func (o *ModemOptions) check() error {
 	if o.Link == "" {
-		if o.Profile != "" || o.PIN != "" || o.SIMBusy != 0 || o.TextOnly || o.Chatter != 0 || o.Delay != 0 || o.Stores != nil || o.Lines || o.Control != "" || o.Alone {
+		if o.Profile != "" || o.PIN != "" || o.SIMBusy != 0 || o.TextOnly || o.Chatter != 0 || o.Delay != 0 || o.Stores != nil || o.Ports != 1 || o.Lines || o.Control != "" || o.Alone {
 			return errors.New("the options of the modem have no meaning without -modem")
 		}
 		return nil
+	}
+	if o.Ports != 1 && o.Ports != 2 {
+		return fmt.Errorf("a modem has 1 or 2 ports, not %d", o.Ports)
 	}
 	_, err := modem.ProfileByName(o.Profile)
 	return err
@@ -129,7 +133,11 @@ func (m *runningModem) close() error {
 // describe says what there is.
 func (m *runningModem) describe(link string, w io.Writer) {
 	if m != nil {
-		fmt.Fprintf(w, "modem %s (%s) on %s, control socket %s\n", link, m.Profile().Name, m.Port(), m.path)
+		status, second := m.Status(), ""
+		if status.Second != "" {
+			second = ", " + link + modem.SecondPort + " on " + status.Second
+		}
+		fmt.Fprintf(w, "modem %s (%s) on %s%s, control socket %s\n", link, m.Profile().Name, status.Port, second, m.path)
 		m.lines.release()
 	}
 }

@@ -21,7 +21,7 @@ import (
 func TestCommandModem(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "modem")
 	var stdout bytes.Buffer
-	args := []string{"--modem", link, "--modem-profile", "quectel", "--modem-stores", "SM=5", "--modem-pin", "1234", "--modem-lines"}
+	args := []string{"--modem", link, "--modem-ports", "2", "--modem-profile", "quectel", "--modem-stores", "SM=5", "--modem-pin", "1234", "--modem-lines"}
 	code, stderr := runCommand(t, args, &stdout, func(address string, _ func()) {
 		require.Equal(t, "[0,0]", send(t, address, valid))
 		var out, errs bytes.Buffer
@@ -32,7 +32,7 @@ func TestCommandModem(t *testing.T) {
 		require.Zero(t, Command(t.Context(), []string{"send-sms", "--modem", link, "text"}, &out, &errs, nil), errs.String())
 		require.Equal(t, "1 SMS\n", out.String())
 
-		port, err := os.OpenFile(link, os.O_RDWR|syscall.O_NOCTTY, 0)
+		port, err := os.OpenFile(link+".2", os.O_RDWR|syscall.O_NOCTTY, 0)
 		require.NoError(t, err)
 		d := at.New(port, at.Options{Quiet: 20 * time.Millisecond})
 		defer func() { require.NoError(t, d.Close()) }()
@@ -46,12 +46,13 @@ func TestCommandModem(t *testing.T) {
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `^listening on 127\.0\.0\.1:\d+
 accepting every device key of 8 characters
-modem .*/modem \(quectel\) on /dev/pts/\d+, control socket .*/modem\.control
+modem .*/modem \(quectel\) on /dev/pts/\d+, .*/modem\.2 on /dev/pts/\d+, control socket .*/modem\.control
 `, stderr)
 	require.Contains(t, stderr, "modem > AT+CPMS?\n")
 	require.Contains(t, stderr, "modem < +CPMS: ")
 	require.Regexp(t, `\d\d:\d\d:\d\d\.\d{3}  modem       received: SM 0\n`, stdout.String())
 	require.NoFileExists(t, link)
+	require.NoFileExists(t, link+".2")
 	require.NoFileExists(t, link+".control")
 }
 
@@ -121,13 +122,16 @@ func TestCommandModemAlone(t *testing.T) {
 	code, stderr := runCommand(t, []string{"--modem", link, "--no-cloud", "--modem-profile", "none"}, &bytes.Buffer{}, nil)
 	require.Equal(t, 2, code)
 	require.Contains(t, stderr, `unknown modem profile "none"`)
-	for i, args := range [][]string{{"--no-cloud"}, {"--modem-pin", "1"}, {"--modem", link, "--modem-stores", "x"}, {"--modem-chatter", "1s"}, {"--control", "x"}} {
+	for i, args := range [][]string{{"--no-cloud"}, {"--modem-pin", "1"}, {"--modem", link, "--modem-stores", "x"}, {"--modem-chatter", "1s"}, {"--control", "x"}, {"--modem-ports", "2"}} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			code, stderr := runCommand(t, args, &bytes.Buffer{}, nil)
 			require.Equal(t, 2, code)
 			require.True(t, strings.Contains(stderr, "no meaning without -modem") || strings.Contains(stderr, "are not as SM=10"), stderr)
 		})
 	}
+	code, stderr = runCommand(t, []string{"--modem", link, "--modem-ports", "3"}, &bytes.Buffer{}, nil)
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "1 or 2 ports, not 3")
 	for _, args := range [][]string{
 		{"--modem", filepath.Join(t.TempDir(), "no", "such"), "--no-cloud"},
 		{"--modem", link, "--control", filepath.Join(t.TempDir(), "no", "such"), "--no-cloud"},

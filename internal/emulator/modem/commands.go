@@ -38,12 +38,12 @@ func (m *Modem) execute(c command) ([]string, result) {
 func (m *Modem) basic(c command) ([]string, result) {
 	switch c.name {
 	case "E":
-		m.echo = c.args == "1"
+		m.port.echo = c.args == "1"
 	case "Q":
-		m.quiet = c.args == "1"
+		m.port.quiet = c.args == "1"
 	case "Z", "&F":
 		// Echo comes back; of what AT+CNMI and its like have set, modems differ.
-		m.echo, m.quiet, m.errors, m.textMode = true, false, 0, m.cfg.TextOnly
+		m.port.echo, m.port.quiet, m.errors, m.textMode = true, false, 0, m.cfg.TextOnly
 	case "I":
 		return []string{m.profile.Manufacturer, m.profile.Model, "Revision: " + m.profile.Revision}, nil
 	case "D", "A", "O":

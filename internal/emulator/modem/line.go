@@ -24,40 +24,40 @@ const (
 
 // takeByte takes a byte of a command line, or of a command's data.
 func (m *Modem) takeByte(c byte) {
-	if m.prompt != nil {
+	if m.port.prompt != nil {
 		m.takeData(c)
 		return
 	}
 	switch {
 	case c == '\r':
-		line := string(m.line)
-		m.line = m.line[:0]
+		line := string(m.port.line)
+		m.port.line = m.port.line[:0]
 		m.takeLine(line)
 	case c == 0x1B:
-		m.line = m.line[:0]
-	case c == '\b' && len(m.line) > 0:
-		m.line = m.line[:len(m.line)-1]
-	case c < ' ' || c >= 0x7F || len(m.line) >= maxLine:
+		m.port.line = m.port.line[:0]
+	case c == '\b' && len(m.port.line) > 0:
+		m.port.line = m.port.line[:len(m.port.line)-1]
+	case c < ' ' || c >= 0x7F || len(m.port.line) >= maxLine:
 	default:
-		m.line = append(m.line, c)
+		m.port.line = append(m.port.line, c)
 	}
 }
 
 // takeLine runs a command line.
 func (m *Modem) takeLine(line string) {
 	m.trace(true, line)
-	if m.echo && line != "" {
+	if m.port.echo && line != "" {
 		m.out(line + "\r")
 	}
 	start := strings.Index(strings.ToUpper(line), "AT") // what is before is noise
 	switch trimmed := strings.TrimSpace(line); {
 	case strings.EqualFold(trimmed, "A/"):
-		line = m.lastLine
+		line = m.port.lastLine
 	case start < 0:
 		return
 	default:
 		line = line[start+2:]
-		m.lastLine = line
+		m.port.lastLine = line
 	}
 	if m.cfg.Delay > 0 {
 		pause := time.NewTimer(m.cfg.Delay)
@@ -71,7 +71,7 @@ func (m *Modem) takeLine(line string) {
 	for _, c := range parse(line) {
 		lines, r := m.execute(c)
 		m.answer(lines)
-		if m.port == nil || m.prompt != nil {
+		if m.port == nil || m.port.prompt != nil {
 			return
 		}
 		if r != nil {
@@ -107,31 +107,31 @@ func (m *Modem) finish(r result) {
 	if r != nil {
 		text = r.text(m.errors)
 	}
-	if !m.quiet {
+	if !m.port.quiet {
 		m.say(text)
 	}
 }
 
 // ask waits for the data of a command.
 func (m *Modem) ask(take func(data string) result) {
-	m.prompt = &prompt{take: take}
+	m.port.prompt = &prompt{take: take}
 	m.out("\r\n> ")
 }
 
 // takeData takes a byte of a command's data.
 func (m *Modem) takeData(c byte) {
-	p := m.prompt
+	p := m.port.prompt
 	switch {
 	case c == 0x1A:
-		m.prompt = nil
+		m.port.prompt = nil
 		m.trace(true, string(p.data))
-		if m.echo {
+		if m.port.echo {
 			m.out(string(p.data) + "\r\n")
 		}
 		m.finish(p.take(string(p.data)))
 	case c == 0x1B:
 		// 3GPP TS 27.005, 3.5.1: cancelled, and that is OK.
-		m.prompt = nil
+		m.port.prompt = nil
 		m.finish(nil)
 	case len(p.data) < maxLine:
 		p.data = append(p.data, c)

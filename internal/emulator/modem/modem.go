@@ -18,6 +18,11 @@ type Config struct {
 	// modem is plugged in and removed when it is unplugged; empty for none. A link
 	// that is already there is replaced if it leads to a pseudo-terminal.
 	Link string
+	// Ports is how many AT ports the modem has, 1 or 2 (0 is 1). They have echo, command
+	// line and prompt for themselves, and share everything else; what the modem says of
+	// its own accord, it says on both. The link of the second is that of the first with
+	// SecondPort behind it.
+	Ports int
 	// Profile is the maker's way of doing things: one of [Profiles]; empty is
 	// generic.
 	Profile string
@@ -51,6 +56,9 @@ type Config struct {
 	OnEvent func(text string)
 }
 
+// SecondPort is what the link of a second port ends with.
+const SecondPort = ".2"
+
 // The defaults of a [Config].
 const (
 	DefaultAckTimeout  = 15 * time.Second
@@ -60,11 +68,12 @@ const (
 
 const (
 	pinTries       = 3
-	writeTimeout   = time.Second // for a port from which nobody reads
-	maxHeld        = 64 << 10    // bytes in and out while frozen
-	maxLine        = 4 << 10     // bytes of a command line or of a PDU with its prompt
-	maxNetwork     = 10_000      // messages that wait in the network
-	maxSent        = 10_000      // messages that Sent returns
+	writeTimeout   = time.Second           // for a port from which nobody reads
+	secondTimeout  = 20 * time.Millisecond // and for a second one
+	maxHeld        = 64 << 10              // bytes in and out while frozen
+	maxLine        = 4 << 10               // bytes of a command line or of a PDU with its prompt
+	maxNetwork     = 10_000                // messages that wait in the network
+	maxSent        = 10_000                // messages that Sent returns
 	maxStore       = 10_000
 	maxBufferedURC = 64 // indications kept while AT+CNMI's mode is 0
 	registered     = 1
@@ -83,6 +92,7 @@ type Usage struct {
 // Status is how a modem is doing.
 type Status struct {
 	Port         string  // the pseudo-terminal, empty while unplugged
+	Second       string  // that of the second port, if there is one
 	Frozen       bool    //
 	SIM          string  // as AT+CPIN? would answer
 	Registration int     // <stat> of AT+CREG
@@ -108,18 +118,37 @@ type Modem struct {
 	state // of the loop's goroutine
 }
 
-// chunk is what was read from a pseudo-terminal.
+// chunk is what was read from a port.
 type chunk struct {
-	from *pty
+	from *port
 	data []byte
+}
+
+// port is one of the modem's serial ports.
+type port struct {
+	*pty
+	link  string        // empty for none
+	ended chan struct{} // closed when nobody reads it any more
+	dialogue
+
+	heldIn, heldOut []byte // while frozen
+}
+
+// dialogue is what goes on on a port, which is lost with the power.
+type dialogue struct {
+	line     []byte
+	lastLine string // for A/
+	prompt   *prompt
+
+	echo, quiet bool
 }
 
 // state is what the loop alone uses.
 type state struct {
-	ctx     context.Context //nolint:containedctx // that of Start, of which the loop is a part
-	port    *pty            // nil while unplugged
-	readers map[*pty]chan struct{}
-	timers  []timer
+	ctx    context.Context //nolint:containedctx // that of Start, of which the loop is a part
+	ports  []*port         // none while unplugged
+	port   *port           // the one on which something is said; nil while unplugged
+	timers []timer
 
 	stores       []*store
 	network      []*message
@@ -138,8 +167,6 @@ type state struct {
 	signal       int // <rssi> of AT+CSQ
 
 	frozen   bool
-	heldIn   []byte
-	heldOut  []byte
 	inAnswer []string // URCs for the middle of the next answer
 
 	session // what is lost with the power
@@ -148,7 +175,8 @@ type state struct {
 // timer is something that the loop does later.
 type timer struct {
 	at    time.Time
-	power bool // gone with the power
+	on    *port // which said what this comes of
+	power bool  // gone with the power
 	do    func()
 }
 
@@ -158,6 +186,10 @@ func Start(ctx context.Context, cfg Config) (*Modem, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Ports < 0 || cfg.Ports > 2 {
+		return nil, fmt.Errorf("a modem has 1 or 2 ports, not %d", cfg.Ports)
+	}
+	cfg.Ports = max(cfg.Ports, 1)
 	if cfg.AckTimeout <= 0 {
 		cfg.AckTimeout = DefaultAckTimeout
 	}
@@ -177,7 +209,6 @@ func Start(ctx context.Context, cfg Config) (*Modem, error) {
 		done:    make(chan struct{}),
 		state: state{
 			ctx:          ctx,
-			readers:      make(map[*pty]chan struct{}),
 			registration: roaming,
 			signal:       20,
 			pin:          cfg.PIN,
@@ -245,7 +276,8 @@ func (m *Modem) loop() {
 		case f := <-m.calls:
 			f()
 		case c := <-m.input:
-			if c.from == m.port {
+			if slices.Contains(m.ports, c.from) {
+				m.port = c.from
 				m.take(c.data)
 			}
 		case <-wake.C:
@@ -266,7 +298,7 @@ func (m *Modem) do(f func() error) error {
 }
 
 func (m *Modem) after(d time.Duration, power bool, do func()) {
-	m.timers = append(m.timers, timer{at: time.Now().Add(d), power: power, do: do})
+	m.timers = append(m.timers, timer{at: time.Now().Add(d), on: m.port, power: power, do: do})
 }
 
 func (m *Modem) nextTimer() time.Duration {
@@ -288,6 +320,9 @@ func (m *Modem) runTimers() {
 		return true
 	})
 	for _, t := range due {
+		if slices.Contains(m.ports, t.on) {
+			m.port = t.on
+		}
 		t.do()
 	}
 }
@@ -304,75 +339,98 @@ func (m *Modem) trace(sent bool, line string) {
 	}
 }
 
-// plug makes the pseudo-terminal and the link, and starts the modem.
+// plug makes the pseudo-terminals and the links, and starts the modem.
 func (m *Modem) plug() error {
-	p, err := openPTY()
-	if err != nil {
-		return err
+	var ports []*port
+	for n := range m.cfg.Ports {
+		p, err := openPTY()
+		if err == nil {
+			link := m.cfg.Link
+			if link != "" && n > 0 {
+				link += SecondPort
+			}
+			ports = append(ports, &port{pty: p, link: link, ended: make(chan struct{})})
+			err = makeLink(link, p.path)
+		}
+		if err != nil {
+			for _, p := range ports {
+				p.close()
+			}
+			return err
+		}
 	}
-	if err := m.link(p.path); err != nil {
-		_ = p.Close()
-		return err
+	m.ports, m.port = ports, ports[0]
+	for _, p := range ports {
+		go m.read(p)
 	}
-	m.port = p
-	ended := make(chan struct{})
-	m.readers[p] = ended
-	go m.read(p, ended)
 	m.powerOn()
 	return nil
 }
 
-// link makes the link to path, in one step, so that nobody finds none.
-func (m *Modem) link(path string) error {
-	if m.cfg.Link == "" {
+// makeLink makes a link to path, in one step, so that nobody finds none. An empty
+// name is no link.
+func makeLink(link, path string) error {
+	if link == "" {
 		return nil
 	}
-	if info, err := os.Lstat(m.cfg.Link); err == nil {
-		to, _ := os.Readlink(m.cfg.Link)
+	if info, err := os.Lstat(link); err == nil {
+		to, _ := os.Readlink(link)
 		if info.Mode()&os.ModeSymlink == 0 || !strings.HasPrefix(to, "/dev/pts/") {
-			return fmt.Errorf("cannot make the link %q: there is something else", m.cfg.Link)
+			return fmt.Errorf("cannot make the link %q: there is something else", link)
 		}
 	}
-	temporary := filepath.Join(filepath.Dir(m.cfg.Link), "."+filepath.Base(m.cfg.Link)+".new")
+	temporary := filepath.Join(filepath.Dir(link), "."+filepath.Base(link)+".new")
 	_ = os.Remove(temporary)
 	if err := os.Symlink(path, temporary); err != nil {
-		return fmt.Errorf("cannot make the link %q: %w", m.cfg.Link, err)
+		return fmt.Errorf("cannot make the link %q: %w", link, err)
 	}
-	if err := os.Rename(temporary, m.cfg.Link); err != nil {
+	if err := os.Rename(temporary, link); err != nil {
 		_ = os.Remove(temporary)
-		return fmt.Errorf("cannot make the link %q: %w", m.cfg.Link, err)
+		return fmt.Errorf("cannot make the link %q: %w", link, err)
 	}
 	return nil
 }
 
-// unplug takes power and port away.
+// unplug takes power and ports away.
 func (m *Modem) unplug() {
 	if m.port == nil {
 		return
 	}
-	p := m.port
-	m.port = nil
+	ports := m.ports
 	m.powerOff()
-	if m.cfg.Link != "" {
-		if to, _ := os.Readlink(m.cfg.Link); to == p.path {
-			_ = os.Remove(m.cfg.Link)
+	m.ports, m.port = nil, nil
+	for _, p := range ports {
+		p.close()
+	}
+	for _, p := range ports {
+		m.readOut(p)
+	}
+}
+
+// close hangs up, and removes the link.
+func (p *port) close() {
+	if p.link != "" {
+		if to, _ := os.Readlink(p.link); to == p.path {
+			_ = os.Remove(p.link)
 		}
 	}
 	_ = p.Close()
-	ended := m.readers[p]
-	delete(m.readers, p)
+}
+
+// readOut waits for the end of a port's reader, which may have read before.
+func (m *Modem) readOut(p *port) {
 	for {
 		select {
-		case <-m.input: // of a reader that has read before the end
-		case <-ended:
+		case <-m.input:
+		case <-p.ended:
 			return
 		}
 	}
 }
 
 // read hands the loop what comes.
-func (m *Modem) read(p *pty, ended chan<- struct{}) {
-	defer close(ended)
+func (m *Modem) read(p *port) {
+	defer close(p.ended)
 	for {
 		buf := make([]byte, 4096)
 		n, err := p.Read(buf)
@@ -391,14 +449,18 @@ func (m *Modem) out(text string) {
 	switch {
 	case m.port == nil:
 	case m.frozen:
-		if len(m.heldOut)+len(text) <= maxHeld {
-			m.heldOut = append(m.heldOut, text...)
+		if len(m.port.heldOut)+len(text) <= maxHeld {
+			m.port.heldOut = append(m.port.heldOut, text...)
 		}
 	default:
 		for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\r' || r == '\n' }) {
 			m.trace(false, line)
 		}
-		_ = m.port.SetWriteDeadline(time.Now().Add(writeTimeout))
+		timeout := writeTimeout
+		if m.port != m.ports[0] {
+			timeout = secondTimeout
+		}
+		_ = m.port.SetWriteDeadline(time.Now().Add(timeout))
 		if _, err := m.port.WriteString(text); err != nil {
 			m.event("nobody reads the port: %d bytes are lost", len(text))
 		}
@@ -408,10 +470,20 @@ func (m *Modem) out(text string) {
 // say writes a line as modems do.
 func (m *Modem) say(line string) { m.out("\r\n" + line + "\r\n") }
 
+// onAll does something on each port.
+func (m *Modem) onAll(do func()) {
+	was := m.port
+	for _, p := range m.ports {
+		m.port = p
+		do()
+	}
+	m.port = was
+}
+
 // take takes what was sent to the modem.
 func (m *Modem) take(data []byte) {
 	if m.frozen {
-		m.heldIn = append(m.heldIn, data[:min(len(data), maxHeld-len(m.heldIn))]...)
+		m.port.heldIn = append(m.port.heldIn, data[:min(len(data), maxHeld-len(m.port.heldIn))]...)
 		return
 	}
 	for i, c := range data {
@@ -448,7 +520,10 @@ func (m *Modem) status() Status {
 		CNMI: m.cnmi,
 	}
 	if m.port != nil {
-		s.Port = m.port.path
+		s.Port = m.ports[0].path
+		if len(m.ports) > 1 {
+			s.Second = m.ports[1].path
+		}
 		s.Selected = strings.Join(m.selected[:], ",")
 	}
 	for _, st := range m.stores {
@@ -521,7 +596,7 @@ func (m *Modem) Replug() error {
 		if err := m.plug(); err != nil {
 			return err
 		}
-		m.event("plugged in as %s", m.port.path)
+		m.event("plugged in as %s", m.ports[0].path)
 		return nil
 	})
 }
@@ -562,12 +637,15 @@ func (m *Modem) Unfreeze() error {
 		}
 		m.frozen = false
 		m.event("unfrozen")
-		in, out := m.heldIn, m.heldOut
-		m.heldIn, m.heldOut = nil, nil
-		if len(out) > 0 {
-			m.out(string(out))
+		for _, p := range m.ports {
+			m.port = p
+			in, out := m.port.heldIn, m.port.heldOut
+			m.port.heldIn, m.port.heldOut = nil, nil
+			if len(out) > 0 {
+				m.out(string(out))
+			}
+			m.take(in)
 		}
-		m.take(in)
 		m.retry()
 		return nil
 	})
@@ -613,9 +691,12 @@ func (m *Modem) Clear() error {
 	})
 }
 
-// Noise writes bytes to the port as they are.
+// Noise writes bytes to the first port as they are.
 func (m *Modem) Noise(data []byte) error {
 	return m.do(func() error {
+		if m.port != nil {
+			m.port = m.ports[0]
+		}
 		m.out(string(data))
 		return nil
 	})
@@ -626,7 +707,7 @@ func (m *Modem) URC(line string, inAnswer bool) error {
 	return m.do(func() error {
 		switch {
 		case !inAnswer:
-			m.say(line)
+			m.onAll(func() { m.say(line) })
 		case len(m.inAnswer) < maxBufferedURC:
 			m.inAnswer = append(m.inAnswer, line)
 		}

@@ -127,3 +127,49 @@ func TestReportStatus(t *testing.T) {
 	require.Error(t, m.SetReports(256))
 	require.Error(t, m.SetReports(-2))
 }
+
+// Each port has its own conversation with the one modem.
+func TestTwoPorts(t *testing.T) {
+	path := link(t)
+	m := start(t, Config{Ports: 2, Link: path, Profile: "quectel", PIN: "1234"})
+	first := connect(t, m)
+	d := at.New(openPort(t, path+SecondPort), at.Options{Quiet: 20 * time.Millisecond, Timeout: 5 * time.Second})
+	t.Cleanup(func() { _ = d.Close() })
+	second := client{d, t}
+	first.do(`AT+CPIN="1234"`)
+	for _, c := range []client{first, second} {
+		for c.urc() != "+QIND: PB DONE" {
+		}
+	}
+	second.do("AT+CNMI=2,1,0,0,0")
+	receive(t, m, "x")
+	require.Equal(t, `+CMTI: "SM",0`, first.urc())
+	require.Equal(t, `+CMTI: "SM",0`, second.urc())
+
+	// One waits for the network while the other reads.
+	require.NoError(t, m.FailSending(SendFault{Mode: SendSlow, After: 50 * time.Millisecond}))
+	sent := make(chan error, 1)
+	go func() {
+		_, err := first.Prompt(t.Context(), "AT+CMGS=17", "0031000B915121551000F10000AA0361F118")
+		sent <- err
+	}()
+	for len(sent) == 0 && m.Status().Sent == 0 {
+		require.Contains(t, second.ask("AT+CMGL=4"), "+CMGL: 0,")
+	}
+	require.NoError(t, <-sent)
+
+	require.NoError(t, m.Unplug())
+	for _, c := range []client{first, second} {
+		select {
+		case <-c.Done():
+		case <-time.After(5 * time.Second):
+			require.Fail(t, "the port does not hang up")
+		}
+	}
+	require.NoFileExists(t, path)
+	require.NoFileExists(t, path+SecondPort)
+	require.NoError(t, m.Replug())
+	require.FileExists(t, path+SecondPort)
+	_, err := Start(t.Context(), Config{Ports: 3})
+	require.ErrorContains(t, err, "not 3")
+}

@@ -9,11 +9,6 @@ import (
 
 // session is what the modem forgets without power.
 type session struct {
-	line     []byte
-	lastLine string // for A/
-	prompt   *prompt
-
-	echo, quiet bool
 	errors      int // AT+CMEE
 	textMode    bool
 	textHeaders bool // AT+CSDH
@@ -50,7 +45,6 @@ func (m *Modem) powerOn() {
 		first = m.profile.ReceiveIn
 	}
 	m.session = session{
-		echo:     true,
 		textMode: m.cfg.TextOnly,
 		selected: [3]string{first, first, first},
 		charset:  "IRA",
@@ -58,9 +52,12 @@ func (m *Modem) powerOn() {
 		urcsHere: true,
 		simAt:    time.Now().Add(m.cfg.SIMBusy),
 	}
-	for _, line := range m.profile.Boot {
-		m.say(line)
-	}
+	m.onAll(func() {
+		m.port.dialogue = dialogue{echo: true}
+		for _, line := range m.profile.Boot {
+			m.say(line)
+		}
+	})
 	m.after(m.cfg.SIMBusy, true, m.simReady)
 	if m.cfg.Chatter > 0 && len(m.profile.Chatter) > 0 {
 		m.after(m.cfg.Chatter, true, func() { m.chatter(0) })
@@ -74,7 +71,10 @@ func (m *Modem) powerOff() {
 		m.network = slices.Insert(m.network, 0, m.waitingAck)
 	}
 	m.timers = slices.DeleteFunc(m.timers, func(t timer) bool { return t.power })
-	m.frozen, m.heldIn, m.heldOut, m.inAnswer = false, nil, nil, nil
+	m.frozen, m.inAnswer = false, nil
+	for _, p := range m.ports {
+		p.heldIn, p.heldOut = nil, nil
+	}
 	m.session = session{}
 }
 
@@ -171,7 +171,7 @@ func (m *Modem) location() string {
 // urc says something unsolicited, on this port or on another one.
 func (m *Modem) urc(lines ...string) {
 	if m.urcsHere {
-		m.out("\r\n" + strings.Join(lines, "\r\n") + "\r\n")
+		m.onAll(func() { m.out("\r\n" + strings.Join(lines, "\r\n") + "\r\n") })
 	}
 }
 
