@@ -20,9 +20,11 @@ import (
 )
 
 // dialFor opens the port of an emulated modem for the test.
-func dialFor(t *testing.T, e *modem.Modem) *at.Driver {
+func dialFor(t *testing.T, e *modem.Modem) *at.Driver { return dialPath(t, e.Port()) }
+
+func dialPath(t *testing.T, path string) *at.Driver {
 	t.Helper()
-	port, err := os.OpenFile(e.Port(), os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	port, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	require.NoError(t, err)
 	d := at.New(port, at.Options{Quiet: 20 * time.Millisecond, Timeout: 2 * time.Second, PromptTimeout: 300 * time.Millisecond, ProbeTimeout: 300 * time.Millisecond})
 	t.Cleanup(func() { _ = d.Close() })
@@ -411,5 +413,53 @@ func TestSendAfterReset(t *testing.T) {
 		_, err = s.Send(t.Context(), d, gsm.Submission{To: "310000202", Text: "after"})
 		require.NoError(t, err)
 		require.Equal(t, []string{"310000202 before", "310000202 after"}, arrived(e))
+	}
+}
+
+// A Modem reads on one port what a Sender sends on the other. Both get what is theirs,
+// but for the status reports, which come to one of them.
+func TestSendWhileAnotherReads(t *testing.T) {
+	for _, profile := range modem.Profiles() {
+		t.Run(profile, func(t *testing.T) {
+			t.Parallel()
+			e := emulate(t, modem.Config{Profile: profile, Ports: 2, Chatter: 20 * time.Millisecond, ReportAfter: time.Millisecond})
+			b := newInbox()
+			cfg := b.config()
+			cfg.PollInterval = 100 * time.Millisecond // not all tell of what is in SR
+			r := run(t, e, gsm.NewModem(cfg))
+			r.ready()
+			var got reports
+			s := gsm.NewSender(gsm.SenderConfig{AnswerTimeout: 2 * time.Second, ReportTimeout: 300 * time.Millisecond, OnReport: got.take})
+			d := dialPath(t, e.Status().Second)
+			var received, sent []string
+			parts := 0
+			for i := range 10 {
+				received = append(received, fmt.Sprintf("received %d", i))
+				send(t, e, modem.Message{Text: received[i]})
+				sub := gsm.Submission{To: "310000202", Text: fmt.Sprintf("sent %d ", i) + strings.Repeat("and more ", 20*(i%3)), Report: i%2 == 0}
+				sent = append(sent, "310000202 "+sub.Text)
+				res, err := s.Send(t.Context(), d, sub)
+				require.NoError(t, err)
+				if sub.Report {
+					parts += res.Sent
+				}
+			}
+			require.NoError(t, s.Wait(t.Context(), d))
+			require.Equal(t, sent, arrived(e))
+			eventually(t, "all", func() bool { return b.count()+len(got) >= len(received)+parts && empty(e) })
+			var texts []string
+			reports := len(got)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			for _, j := range b.got {
+				if j.Message.Kind == gsm.StatusReport {
+					reports++
+				} else {
+					texts = append(texts, j.Message.Text)
+				}
+			}
+			require.ElementsMatch(t, received, texts)
+			require.GreaterOrEqual(t, reports, parts)
+		})
 	}
 }
