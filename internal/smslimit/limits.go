@@ -7,9 +7,9 @@ import (
 
 // The windows in which parts are counted. They slide.
 const (
-	Hour   = time.Hour
-	Day    = 24 * time.Hour
-	Period = 30 * 24 * time.Hour
+	hour   = time.Hour
+	day    = 24 * time.Hour
+	period = 30 * 24 * time.Hour
 )
 
 // MaxLimit is the largest limit.
@@ -37,7 +37,7 @@ func (l Limits) Validate() error {
 
 // windows returns the limits that hold, the shortest first.
 func (l Limits) windows() []window {
-	all := []window{{"max_per_hour", Hour, l.Hour}, {"max_per_day", Day, l.Day}, {"max_per_period", Period, l.Period}}
+	all := []window{{"max_per_hour", hour, l.Hour}, {"max_per_day", day, l.Day}, {"max_per_period", period, l.Period}}
 	held := all[:0]
 	for _, w := range all {
 		if w.max > 0 {

@@ -101,7 +101,7 @@ func (s *state) set(wall int64) {
 	if s.wall != 0 {
 		s.wall += s.time - s.setTime
 	}
-	s.wall = min(max(s.wall, wall), wall+int64(Period))
+	s.wall = min(max(s.wall, wall), wall+int64(period))
 	s.setTime = s.time
 	s.gap = false
 }
@@ -150,7 +150,7 @@ func (s *state) remove(id uint64, n int) {
 func (s *state) prune() {
 	kept := s.entries[:0]
 	for _, e := range s.entries {
-		if e.loose || s.time-e.at < int64(Period) {
+		if e.loose || s.time-e.at < int64(period) {
 			kept = append(kept, e)
 		}
 	}
@@ -166,7 +166,7 @@ func (s *state) prune() {
 		s.entries[best+1].loose = s.entries[best+1].loose || s.entries[best].loose
 		s.entries = append(s.entries[:best], s.entries[best+1:]...)
 	}
-	if s.damaged != 0 && s.time-s.damaged >= int64(Period) {
+	if s.damaged != 0 && s.time-s.damaged >= int64(period) {
 		s.damaged = 0
 	}
 }
@@ -231,8 +231,8 @@ func (s *state) usage(l Limits, now time.Time) Usage {
 		of *Window
 		w  window
 	}{
-		{&u.Hour, window{length: Hour, max: l.Hour}}, {&u.Day, window{length: Day, max: l.Day}},
-		{&u.Period, window{length: Period, max: l.Period}},
+		{&u.Hour, window{length: hour, max: l.Hour}}, {&u.Day, window{length: day, max: l.Day}},
+		{&u.Period, window{length: period, max: l.Period}},
 	} {
 		*x.of = Window{Used: s.used(x.w), Max: x.w.max}
 		if x.w.max == 0 {
@@ -309,15 +309,18 @@ func decodeState(b []byte) (state, error) {
 		return state{}, errDamaged
 	}
 	var v [7]uint64
+	gap := b[1]&flagGap != 0
+	b = b[2:]
 	for i := range v {
-		v[i] = binary.LittleEndian.Uint64(b[2+8*i:])
+		v[i] = binary.LittleEndian.Uint64(b)
+		b = b[8:]
 	}
 	s := state{
 		time: int64(v[0]), wall: int64(v[1]), setTime: int64(v[2]), boot: v[3], up: int64(v[4]), damaged: int64(v[5]), next: v[6],
-		gap: b[1]&flagGap != 0,
+		gap: gap,
 	}
-	n := int(binary.LittleEndian.Uint32(b[2+8*len(v):]))
-	b = b[headSize:]
+	n := int(binary.LittleEndian.Uint32(b))
+	b = b[4:]
 	bad := n > maxEntries || len(b) != n*entrySize || s.time < 0 || s.time > 1<<62 || s.wall < 0 || s.wall > 1<<62 ||
 		s.setTime < 0 || s.setTime > s.time || s.up < 0 || s.damaged < 0 || s.damaged > max(s.time, 1)
 	if bad {

@@ -48,7 +48,7 @@ func drawLimits(t *rapid.T) Limits {
 }
 
 func drawStep(t *rapid.T) time.Duration {
-	most := rapid.SampledFrom([]time.Duration{time.Second, Hour, Hour, Day, Day, Period + Day}).Draw(t, "most")
+	most := rapid.SampledFrom([]time.Duration{time.Second, hour, hour, day, day, period + day}).Draw(t, "most")
 	return time.Duration(rapid.Int64Range(0, int64(most)).Draw(t, "step"))
 }
 
@@ -116,9 +116,9 @@ func TestModel(t *testing.T) {
 			}
 			u, err := Read(name, l, clock)
 			require.NoError(t, err)
-			require.Equal(t, inWindow(model, now, Hour), u.Hour.Used)
-			require.Equal(t, inWindow(model, now, Day), u.Day.Used)
-			require.Equal(t, inWindow(model, now, Period), u.Period.Used)
+			require.Equal(t, inWindow(model, now, hour), u.Hour.Used)
+			require.Equal(t, inWindow(model, now, day), u.Day.Used)
+			require.Equal(t, inWindow(model, now, period), u.Period.Used)
 			require.Equal(t, fits(1, now), u.Free.IsZero())
 		}
 	})
@@ -156,7 +156,7 @@ func TestClocks(t *testing.T) {
 			all = append(all, sent{0, 1})
 		}
 		late := func() time.Duration {
-			behind := -time.Duration(rapid.Int64Range(0, int64(Period)).Draw(t, "behind"))
+			behind := -time.Duration(rapid.Int64Range(0, int64(period)).Draw(t, "behind"))
 			if hasBoot && seen {
 				return behind
 			}
@@ -186,7 +186,7 @@ func TestClocks(t *testing.T) {
 			case 6: // the clock is set
 				set, off = true, late()
 				if hasBoot && seen && rapid.Bool().Draw(t, "ahead") {
-					off = 10 * Period
+					off = 10 * period
 				}
 			case 7: // the power goes off
 				now += drawStep(t)
@@ -207,16 +207,16 @@ func TestClockThatWasNeverSet(t *testing.T) {
 	require.NoError(t, err)
 	_, err = a.Reserve(2)
 	require.NoError(t, err)
-	now = now.Add(2 * Period)
+	now = now.Add(2 * period)
 	_, err = a.Reserve(1)
 	require.ErrorContains(t, err, "max_per_hour", "its time tells nothing")
 	now = noon
 	_, err = a.Reserve(1)
 	require.ErrorContains(t, err, "max_per_hour")
-	now = noon.Add(Hour)
+	now = noon.Add(hour)
 	_, err = a.Reserve(2)
 	require.NoError(t, err)
-	now = noon.Add(Period)
+	now = noon.Add(period)
 	u, err := a.Usage()
 	require.NoError(t, err)
 	require.Equal(t, 2, u.Period.Used)
@@ -224,7 +224,7 @@ func TestClockThatWasNeverSet(t *testing.T) {
 
 // TestClockSetForward: with the system's start known, a clock that is set frees nothing.
 func TestClockSetForward(t *testing.T) {
-	now, up := noon, Hour
+	now, up := noon, hour
 	a, err := open("", Limits{Hour: 1, Period: 2}, clock{
 		now: func() time.Time { return now }, boot: func() (uint64, int64) { return 7, int64(up) },
 	})
@@ -235,11 +235,28 @@ func TestClockSetForward(t *testing.T) {
 	_, err = a.Reserve(1)
 	limit := new(LimitError)
 	require.ErrorAs(t, err, &limit)
-	require.Equal(t, now.Add(Hour), limit.Free)
+	require.Equal(t, now.Add(hour), limit.Free)
 	now = noon.AddDate(-1, 0, 0)
-	up += Hour
+	up += hour
 	_, err = a.Reserve(1)
 	require.NoError(t, err, "and keeps nothing")
+}
+
+// TestClockToAndFro: a clock that goes back and forth has not gone on.
+func TestClockToAndFro(t *testing.T) {
+	now := noon
+	a, err := Open("", Limits{Hour: 1, Period: 2}, func() time.Time { return now })
+	require.NoError(t, err)
+	_, err = a.Reserve(1)
+	require.NoError(t, err)
+	for range 10 {
+		for _, now = range []time.Time{noon.Add(-day), noon} {
+			_, r := a.clock.read()
+			a.memory.advance(r) // as each reservation that is granted does
+			_, err = a.Reserve(1)
+			require.ErrorContains(t, err, "max_per_hour")
+		}
+	}
 }
 
 // TestClockFarBehind: a clock that was far ahead keeps nothing for longer than a period.
@@ -255,10 +272,10 @@ func TestClockFarBehind(t *testing.T) {
 	_, err = a.Reserve(1)
 	require.Error(t, err)
 	a.memory.advance(reading{wall: wallOf(now)})
-	now = noon.Add(2*Period - 1)
+	now = noon.Add(2*period - 1)
 	_, err = a.Reserve(1)
 	require.Error(t, err)
-	now = noon.Add(2 * Period)
+	now = noon.Add(2 * period)
 	_, err = a.Reserve(1)
 	require.NoError(t, err)
 }
@@ -272,7 +289,7 @@ func TestSystemClock(t *testing.T) {
 	limit := new(LimitError)
 	_, err = a.Reserve(1)
 	require.ErrorAs(t, err, &limit)
-	require.WithinDuration(t, time.Now().Add(Hour), limit.Free, time.Minute)
+	require.WithinDuration(t, time.Now().Add(hour), limit.Free, time.Minute)
 	if boot, up := sinceBoot(); boot != 0 {
 		again, later := sinceBoot()
 		require.Equal(t, boot, again)
@@ -299,7 +316,7 @@ func FuzzState(f *testing.F) {
 		l := Limits{Hour: 1, Day: 2, Period: 3}
 		now := noon
 		for range 3 {
-			now = now.Add(Day)
+			now = now.Add(day)
 			s.advance(reading{wall: wallOf(now), boot: s.boot, up: s.up})
 			s.prune()
 			_, _ = s.reserve(l, 1, now)

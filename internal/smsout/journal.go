@@ -42,7 +42,7 @@ type state struct {
 
 // find returns where a key is, -1 if it is not known.
 func (s *state) find(key uint64) int {
-	for i := len(s.records) - 1; i >= 0; i-- {
+	for i := range s.records {
 		if s.records[i].key == key {
 			return i
 		}

@@ -156,7 +156,7 @@ func TestKill(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		now = now.Add([]time.Duration{0, time.Minute, 20 * time.Minute, smslimit.Hour, 5 * smslimit.Hour, -time.Hour}[rand.IntN(6)])
+		now = now.Add([]time.Duration{0, time.Minute, 20 * time.Minute, time.Hour, 5 * time.Hour, -time.Hour}[rand.IntN(6)])
 		if rand.IntN(4) == 0 {
 			last += 7 // some are told, some are not
 		}
@@ -170,7 +170,7 @@ func TestKill(t *testing.T) {
 		for _, w := range []struct {
 			length time.Duration
 			max    int
-		}{{smslimit.Hour, limits.Hour}, {smslimit.Day, limits.Day}, {smslimit.Period, limits.Period}} {
+		}{{time.Hour, limits.Hour}, {24 * time.Hour, limits.Day}, {30 * 24 * time.Hour, limits.Period}} {
 			n := 0
 			for _, other := range network[:i+1] {
 				if age := l.second - other.second; age >= 0 && age < int64(w.length/time.Second) {

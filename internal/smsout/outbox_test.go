@@ -264,7 +264,7 @@ func TestLimit(t *testing.T) {
 	r.now = limit.Free
 	r.sent("socket", 3)
 	// One that never fits is refused, and another way may need less.
-	r.now = noon.Add(smslimit.Period + time.Hour)
+	r.now = noon.Add(31 * 24 * time.Hour)
 	r.socket.parts = 4
 	r.sent("modem", 4)
 	r.modem.parts = 4
@@ -321,7 +321,7 @@ func TestUnwritable(t *testing.T) {
 				require.NoError(t, os.WriteFile(blocker, nil, 0o600))
 			}
 			for range 3 {
-				r.down(2)
+				require.Error(t, r.down(2))
 			}
 			require.Len(t, r.socket.sent, 1)
 			require.NoError(t, os.Remove(blocker))
