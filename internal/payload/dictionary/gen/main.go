@@ -3,20 +3,26 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 
+	"telegraf-hologram/internal/payload/deflate"
 	"telegraf-hologram/internal/payload/dictionary/build"
 )
 
 func main() {
 	out := flag.String("o", "v1.bin", "`file` to write")
+	small := flag.String("deflate", "v1.deflate", "`file` to write compressed")
 	root := flag.String("root", "../../..", "`directory` of the repository")
 	flag.Parse()
 	sources, err := build.ReadSources(*root)
 	if err == nil {
-		err = os.WriteFile(*out, sources.Dictionary(""), 0o600)
+		text := sources.Dictionary("")
+		err = errors.Join(
+			os.WriteFile(*out, text, 0o600),
+			os.WriteFile(*small, new(deflate.Encoder).Append(nil, text, deflate.NewDictionary(nil)), 0o600))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
