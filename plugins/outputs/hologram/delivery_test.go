@@ -172,14 +172,20 @@ func TestExchanges(t *testing.T) {
 	}, exchanges)
 }
 
-// What was out when the process was killed goes out again as the same bytes.
+// What was out when the process was killed goes out again as the same bytes,
+// wherever it is in what is written first.
 func TestStateRecalls(t *testing.T) {
 	for name, test := range map[string]struct {
-		kept int // metrics that the queue still has of the first message
-		same bool
+		before int // metrics that come first now, as urgent ones do
+		kept   int // metrics that the queue still has of the message
+		same   bool
 	}{
-		"the same metrics":  {3, true},
-		"others in between": {2, false},
+		"the same metrics":         {0, 3, true},
+		"one is gone":              {0, 2, false},
+		"urgent ones before":       {5, 3, true},
+		"as many as are looked at": {recallOffsets, 3, true},
+		"more than that":           {recallOffsets + 1, 3, false},
+		"before and gone":          {5, 2, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCloud(t, "ok:1,reset-taken:1")
@@ -191,8 +197,13 @@ func TestStateRecalls(t *testing.T) {
 			require.Error(t, first.Write(metrics))
 
 			second := connect(t, c, func(h *Hologram) { require.NoError(t, h.SetState(saved)) })
-			rest := append(metrics[3-test.kept:], gauge("d", 4), gauge("e", 5))
-			require.NoError(t, second.Write(rest))
+			var all []telegraf.Metric
+			for i := range test.before {
+				all = append(all, gauge("alarm", float64(i)))
+			}
+			all = append(all, metrics[3-test.kept:]...)
+			all = append(all, gauge("d", 4), gauge("e", 5))
+			require.NoError(t, second.Write(all))
 			taken := c.taken()
 			if test.same {
 				require.Len(t, taken, 4)
@@ -204,6 +215,12 @@ func TestStateRecalls(t *testing.T) {
 			last, err := event.Decode(taken[len(taken)-1].Data)
 			require.NoError(t, err)
 			require.Equal(t, len(taken)-2, int(last.Payload.Sequence))
+			// Of the message that came twice, and of all others, each metric is there.
+			extra := 3
+			if !test.same {
+				extra += test.kept - 3
+			}
+			require.Len(t, c.metrics(t), 1+3+len(all)+extra-test.kept)
 		})
 	}
 }

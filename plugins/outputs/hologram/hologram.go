@@ -10,6 +10,7 @@ package hologram
 import (
 	"context"
 	_ "embed" // for the sample configuration
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,6 +38,7 @@ type Hologram struct {
 	DataFormat  string         `toml:"data_format"`
 	Precision   execd.Duration `toml:"timestamp_precision"`
 	FloatDigits int            `toml:"float_digits"`
+	Second      Fallback       `toml:"fallback"`
 
 	Log telegraf.Logger `toml:"-"`
 
@@ -58,6 +60,12 @@ type Hologram struct {
 	inflight *inflight // may have been taken: sent again before any other
 	suspect  *inflight // may be one that the cloud never answers: sent after the others
 	ready    *inflight // certainly not taken, and full: it need not be packed again
+
+	dir         string  // of the buffer, "" in memory
+	second      *second // nil as long as it was not needed
+	smsSequence payload.Sequence
+
+	answerTimeout time.Duration // of the modem for an SMS; 0 is the default, which tests change
 }
 
 // New returns the plugin with its default options.
@@ -69,6 +77,7 @@ func New() *Hologram {
 		Topics:      topicsBatch,
 		DataFormat:  formatCompact,
 		Precision:   execd.Duration(time.Nanosecond),
+		Second:      defaultFallback(),
 	}
 }
 
@@ -96,11 +105,12 @@ func (h *Hologram) Connect() error {
 
 // Close ends a Write that is waiting.
 func (h *Hologram) Close() error {
-	if h.client == nil {
-		return nil
+	err := h.closeSecond()
+	if h.client != nil {
+		h.cancel()
+		err = errors.Join(err, h.client.Close())
 	}
-	h.cancel()
-	return h.client.Close()
+	return err
 }
 
 // Encode calls emit with each message that Write would send for the metrics, in

@@ -56,6 +56,9 @@ func (h *Hologram) Init() error {
 	if err := h.checkFormat(); err != nil {
 		return err
 	}
+	if err := h.Second.check(); err != nil {
+		return inTable(err)
+	}
 	h.packer = packer{
 		names:       h.names,
 		limit:       int(h.MessageSize),

@@ -23,6 +23,8 @@ type State struct {
 	Sequence uint16
 	// Sending describes the message that was out, or whose fate was unknown.
 	Sending *trace
+	// SMS is the number of the next payload that goes as SMS.
+	SMS uint16
 	// Addresses are those of the cloud, as they were looked up last.
 	Addresses []socketapi.CachedAddress
 }
@@ -40,14 +42,18 @@ var _ execd.State = (*State)(nil)
 //
 //	sequence NUMBER
 //	sending NUMBER METRICS CHECKSUM
+//	sms NUMBER
 //	address FAMILY ADDRESS SECONDS HOST
 //
 // The checksum is hexadecimal, and the seconds are those from 1970 to the lookup.
-// The first line is always there, the second at most once.
+// The first line is always there, the second and third at most once.
 func (s *State) MarshalText() ([]byte, error) {
 	b := fmt.Appendf(nil, "sequence %d\n", s.Sequence)
 	if t := s.Sending; t != nil {
 		b = fmt.Appendf(b, "sending %d %d %08x\n", t.Sequence, t.Metrics, t.Checksum)
+	}
+	if s.SMS > 0 {
+		b = fmt.Appendf(b, "sms %d\n", s.SMS)
 	}
 	for _, a := range s.Addresses {
 		if !a.Address.IsValid() || a.Address.Zone() != "" || strings.Contains(a.Host, "\n") {
@@ -74,6 +80,8 @@ func (s *State) UnmarshalText(text []byte) error {
 			s.Sending, err = parseTrace(rest)
 		case kind == "sending":
 			return errState
+		case kind == "sms":
+			s.SMS, err = number16(rest)
 		case kind == "address":
 			var a socketapi.CachedAddress
 			a, err = parseAddress(rest)
@@ -122,7 +130,7 @@ var errWords = errors.New("words are missing")
 // GetState returns a [*State] that is the caller's. It implements
 // telegraf.StatefulPlugin.
 func (h *Hologram) GetState() any {
-	s := &State{Sequence: uint16(h.sequence), Sending: h.sending, Addresses: h.addresses}
+	s := &State{Sequence: uint16(h.sequence), Sending: h.sending, SMS: uint16(h.smsSequence), Addresses: h.addresses}
 	if h.client != nil {
 		s.Addresses = h.client.Addresses()
 	}
@@ -133,10 +141,11 @@ func (h *Hologram) GetState() any {
 // implements telegraf.StatefulPlugin.
 func (h *Hologram) SetState(state any) error {
 	s, ok := state.(*State)
-	if !ok || s.Sequence >= payload.SequenceLimit {
+	if !ok || s.Sequence >= payload.SequenceLimit || s.SMS >= payload.SequenceLimit {
 		return errState
 	}
 	h.sequence, h.resume, h.addresses = payload.Sequence(s.Sequence), s.Sending, s.Addresses
+	h.smsSequence = payload.Sequence(s.SMS)
 	return nil
 }
 
@@ -159,9 +168,15 @@ func (f *inflight) checksum() uint32 {
 	return sum
 }
 
+// recallOffsets is how many metrics may be before those of a message that is
+// made again.
+const recallOffsets = 64
+
 // recall makes the message again that was out when the process ended, so that
 // the cloud gets the very same if it gets it twice. That needs the same metrics
-// first, in the same order; where they are not, it is not needed either.
+// one behind the other, in the same order. Urgent ones may be before them, which
+// came later or which the cloud has taken in a message after it. Where they are
+// not there, it is not needed either.
 func (h *Hologram) recall(metrics []telegraf.Metric) {
 	r := h.resume
 	h.resume = nil
@@ -169,16 +184,19 @@ func (h *Hologram) recall(metrics []telegraf.Metric) {
 		return
 	}
 	seq := payload.Sequence(r.Sequence)
-	m, err := h.packer.exactly(metrics, r.Metrics, seq)
-	if err != nil {
+	for from := range min(recallOffsets, len(metrics)-r.Metrics) + 1 {
+		m, err := h.packer.exactly(metrics[from:], r.Metrics, seq)
+		if err != nil {
+			continue
+		}
+		f := &inflight{metrics: slices.Clone(metrics[from : from+r.Metrics]), message: m, sequence: seq, tries: 1, doubts: 1}
+		if f.checksum() != r.Checksum {
+			continue
+		}
+		h.inflight = f
+		if h.sequence == seq {
+			h.sequence = seq.Next()
+		}
 		return
-	}
-	f := &inflight{metrics: slices.Clone(metrics[:r.Metrics]), message: m, sequence: seq, tries: 1, doubts: 1}
-	if f.checksum() != r.Checksum {
-		return
-	}
-	h.inflight = f
-	if h.sequence == seq {
-		h.sequence = seq.Next()
 	}
 }
