@@ -332,11 +332,11 @@ func TestPIN(t *testing.T) {
 	right := gsm.NewModem(cfg)
 	r = run(t, e, right)
 	eventually(t, "message", func() bool { return b.count() == 1 })
-	for range 3 { // needs its PIN each time
+	for i := range 3 { // needs its PIN each time
 		require.NoError(t, e.Unplug())
 		require.ErrorIs(t, r.end(), gsm.ErrPortClosed)
 		require.NoError(t, e.Replug())
-		send(t, e, modem.Message{Text: fmt.Sprint("again ", b.count())})
+		send(t, e, modem.Message{Text: fmt.Sprint("again ", i)})
 		r = run(t, e, right)
 		r.ready()
 	}
