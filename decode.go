@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/influxdata/telegraf"
 
 	"telegraf-hologram/internal/event"
+	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/internal/metric"
 )
 
@@ -24,7 +24,7 @@ const maxLine = 16 << 20
 // decode writes the metrics of every line on stdin as line protocol, their fields
 // in ascending order.
 func decode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet("telegraf-hologram decode", flag.ContinueOnError)
+	fs := &flags.Set{Name: "telegraf-hologram decode"}
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
 	}

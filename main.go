@@ -10,7 +10,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -24,6 +23,7 @@ import (
 	"github.com/influxdata/telegraf"
 
 	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/plugins/inputs/modem_sms"
 	"telegraf-hologram/plugins/outputs/hologram"
 )
@@ -96,18 +96,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // parse reads the options of a command. Where it returns false the command ends
 // with the code.
-func parse(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (code int, ok bool) {
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() {} // not for every wrong option: it would hide the error
+func parse(fs *flags.Set, args []string, stdout, stderr io.Writer) (code int, ok bool) {
 	err := fs.Parse(args)
-	if err == nil && fs.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	if err == nil && len(fs.Args()) > 0 {
+		err = fmt.Errorf("unexpected argument %q", fs.Args()[0])
 	}
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(stdout, "Usage: %s [options]\n", fs.Name())
-		fs.SetOutput(stdout)
-		fs.PrintDefaults()
+	case errors.Is(err, flags.ErrHelp):
+		fmt.Fprintf(stdout, "Usage: %s [options]\n", fs.Name)
+		fs.PrintDefaults(stdout)
 		return exitDone, false
 	case err != nil:
 		return wrongUsage(fs, stderr, err), false
@@ -115,8 +112,8 @@ func parse(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (code int,
 	return exitDone, true
 }
 
-func wrongUsage(fs *flag.FlagSet, stderr io.Writer, err error) int {
-	fmt.Fprintf(stderr, "telegraf-hologram: %v; see %s --help\n", err, fs.Name())
+func wrongUsage(fs *flags.Set, stderr io.Writer, err error) int {
+	fmt.Fprintf(stderr, "telegraf-hologram: %v; see %s --help\n", err, fs.Name)
 	return exitUsage
 }
 
@@ -127,7 +124,7 @@ func fail(stderr io.Writer, err error) int {
 
 // plugin runs the plugin in a configuration file until stdin ends.
 func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	cfg, code := load(flag.NewFlagSet("telegraf-hologram", flag.ContinueOnError), args, stdout, stderr)
+	cfg, code := load(&flags.Set{Name: "telegraf-hologram"}, args, stdout, stderr)
 	if cfg == nil {
 		return code
 	}
@@ -141,15 +138,16 @@ func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // load loads the configuration that the arguments of a command name, beside the
 // options that fs has already. Where it returns nil the command ends with the
 // code.
-func load(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (cfg *execd.Config, code int) {
-	file := fs.String("config", "", "configuration `file` with one plugin")
+func load(fs *flags.Set, args []string, stdout, stderr io.Writer) (cfg *execd.Config, code int) {
+	file := ""
+	fs.String(&file, "config", "configuration `file` with one plugin")
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return nil, code
 	}
-	if *file == "" {
+	if file == "" {
 		return nil, wrongUsage(fs, stderr, errors.New("no configuration: give --config FILE"))
 	}
-	cfg, err := execd.Load(*file)
+	cfg, err := execd.Load(file)
 	if err != nil {
 		return nil, fail(stderr, err)
 	}
@@ -157,7 +155,7 @@ func load(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (cfg *execd
 }
 
 func check(args []string, stdout, stderr io.Writer) int {
-	cfg, code := load(flag.NewFlagSet("telegraf-hologram check", flag.ContinueOnError), args, stdout, stderr)
+	cfg, code := load(&flags.Set{Name: "telegraf-hologram check"}, args, stdout, stderr)
 	if cfg != nil {
 		fmt.Fprint(stdout, cfg.Describe())
 	}
@@ -167,8 +165,9 @@ func check(args []string, stdout, stderr io.Writer) int {
 // status shows the buffer, the link and the costs, whether the plugin runs or
 // not.
 func status(args []string, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet("telegraf-hologram status", flag.ContinueOnError)
-	asJSON := fs.Bool("json", false, "write JSON")
+	fs := &flags.Set{Name: "telegraf-hologram status"}
+	asJSON := false
+	fs.Bool(&asJSON, "json", "write JSON")
 	price := -1.0
 	fs.Func("price-per-mb", "`price` of 1 MB, which is 1,000,000 bytes (default: price_per_mb of the configuration)", func(s string) error {
 		var err error
@@ -185,7 +184,7 @@ func status(args []string, stdout, stderr io.Writer) int {
 	if price >= 0 {
 		cfg.Options.PricePerMB = price
 	}
-	if err := cfg.Status(stdout, *asJSON); err != nil {
+	if err := cfg.Status(stdout, asJSON); err != nil {
 		return fail(stderr, err)
 	}
 	return exitDone
@@ -204,7 +203,7 @@ func sampleConfig(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		wanted, args = args[0], args[1:]
 	}
-	fs := flag.NewFlagSet("telegraf-hologram sample-config", flag.ContinueOnError)
+	fs := &flags.Set{Name: "telegraf-hologram sample-config"}
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
 	}
@@ -226,17 +225,18 @@ func sampleConfig(args []string, stdout, stderr io.Writer) int {
 // encode writes the messages that the output plugin would send for the line
 // protocol on stdin.
 func encode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet("telegraf-hologram encode", flag.ContinueOnError)
+	fs := &flags.Set{Name: "telegraf-hologram encode"}
 	h := hologram.New()
 	batch := execd.DefaultOptions().MetricBatchSize
-	fs.StringVar(&h.DeviceKey, "key", "00000000", "device `key`, eight characters")
+	h.DeviceKey = "00000000"
+	fs.String(&h.DeviceKey, "key", "device `key`, eight characters")
 	fs.Func("max-message-size", fmt.Sprintf("`bytes` of a message at most (default %d)", h.MessageSize), func(s string) error {
 		return h.MessageSize.UnmarshalText([]byte(s))
 	})
-	fs.StringVar(&h.DataFormat, "data-format", h.DataFormat, "`format` of the data: compact, influx or json")
-	fs.StringVar(&h.FieldNames, "field-names", h.FieldNames, "`names` of the fields: short or full")
-	fs.StringVar(&h.Topics, "topics", h.Topics, "which metrics share a message: `batch` or measurement")
-	fs.IntVar(&batch, "metric-batch-size", batch, "`number` of metrics that are packed at once")
+	fs.String(&h.DataFormat, "data-format", "`format` of the data: compact, influx or json")
+	fs.String(&h.FieldNames, "field-names", "`names` of the fields: short or full")
+	fs.String(&h.Topics, "topics", "which metrics share a message: `batch` or measurement")
+	fs.Int(&batch, "metric-batch-size", "`number` of metrics that are packed at once")
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,6 +13,7 @@ import (
 	"github.com/influxdata/telegraf"
 
 	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/internal/journal"
 	"telegraf-hologram/plugins/inputs/modem_sms"
 )
@@ -44,14 +44,14 @@ func sms(args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 
-	flags := flag.NewFlagSet("telegraf-hologram sms "+name, flag.ContinueOnError)
+	options := &flags.Set{Name: "telegraf-hologram sms " + name}
 	var since time.Time
-	flags.Func("since", "only what was received since a `time` such as 2026-01-31T18:00:00Z, 2026-01-31 18:00 or 2026-01-31, "+
+	options.Func("since", "only what was received since a `time` such as 2026-01-31T18:00:00Z, 2026-01-31 18:00 or 2026-01-31, "+
 		"or in a duration until now such as 12h or 7d (default: all)", func(s string) (err error) {
 		since, err = parseSince(s, time.Now())
 		return err
 	})
-	cfg, code := load(flags, rest, stdout, stderr)
+	cfg, code := load(options, rest, stdout, stderr)
 	if cfg == nil {
 		return code
 	}
