@@ -40,6 +40,7 @@ type dispatcher struct {
 
 	lanes    []*lane // of the queues, in their order
 	current  []*item // those that the plugin has been given, while Write or WriteFallback runs
+	idle     bool    // there was nothing to try when that was due
 	heldBack bool    // of the urgent ones, the plugin has left some out of its last message
 	tick     time.Time
 	flushAt  time.Time // tick and jitter
@@ -156,6 +157,7 @@ func (d *dispatcher) run() {
 		default:
 			d.drain(0)
 		}
+		d.idle = !now.Before(d.link.retryAt)
 		d.fallBack()
 		if !now.Before(d.flushAt) {
 			d.settleVolatile()
@@ -166,17 +168,15 @@ func (d *dispatcher) run() {
 
 // due is when there is something to do, if nothing arrives until then.
 func (d *dispatcher) due() time.Time {
+	self := d.books.selfMetrics(time.Now(), d.queue, d.storeSelf)
 	due := d.flushAt
-	if !d.books.paused() {
-		if !d.link.retryAt.IsZero() {
-			due = d.link.retryAt
-		}
-		if at := d.fallback.due(d.downSince); !at.IsZero() && at.Before(due) {
+	if at := d.link.retryAt; !at.IsZero() && !d.idle {
+		due = at
+	}
+	for _, at := range [...]time.Time{self, d.fallback.due(d.downSince)} {
+		if !at.IsZero() && at.Before(due) {
 			due = at
 		}
-	}
-	if at := d.books.selfMetrics(time.Now(), d.queue, d.storeSelf); !at.IsZero() && at.Before(due) {
-		due = at
 	}
 	return due
 }
@@ -269,7 +269,9 @@ func (d *dispatcher) connect() bool {
 	}
 	d.connected.Store(true)
 	d.log.Debug("connected")
-	d.succeed()
+	if d.link.failed > 0 {
+		d.succeed()
+	} // else nothing was sent yet, and how the link was before this process is not forgotten
 	return true
 }
 

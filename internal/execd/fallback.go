@@ -99,7 +99,11 @@ func (f *fallback) before(b *books, now time.Time) time.Duration {
 // may follow at once.
 func (d *dispatcher) fallBack() bool {
 	f := d.fallback
-	if at := f.due(d.downSince); at.IsZero() || time.Now().Before(at) || d.abandoned.Load() || d.books.paused() {
+	if at := f.due(d.downSince); at.IsZero() || time.Now().Before(at) || d.abandoned.Load() {
+		return false
+	}
+	if d.books.paused() {
+		f.pending = false // what fails next, or arrives, makes it look again
 		return false
 	}
 	d.take(f.lane, max(windowBatches*d.batch, fallbackWindow), func() int { return d.batch - f.eligible() })

@@ -89,8 +89,6 @@ func newBenchWith(t *testing.T, plugins Plugins, q Queue, options string) *bench
 	t.Helper()
 	cfg, err := Parse([]byte("[[outputs.recorder]]\n"+options), "test", plugins)
 	require.NoError(t, err)
-	reader, writer := io.Pipe()
-	b := &bench{t: t, in: writer, result: make(chan error, 1)}
 	limits, urgentLimits := cfg.Options.limits()
 	if q == nil {
 		q = queue.NewMemory(limits)
@@ -99,7 +97,24 @@ func newBenchWith(t *testing.T, plugins Plugins, q Queue, options string) *bench
 	if !cfg.priorities().none() {
 		urgent = queue.NewMemory(urgentLimits)
 	}
-	b.host = newHost(cfg, newBuffer(q, urgent), &b.dead, openBooks(cfg, ""))
+	return startBench(t, cfg, newBuffer(q, urgent), "")
+}
+
+// newDiskBench starts a host for a plugin with its buffer in a directory.
+func newDiskBench(t *testing.T, plugins Plugins, dir, options string) *bench {
+	t.Helper()
+	cfg, err := Parse(fmt.Appendf(nil, "[[outputs.recorder]]\nbuffer_directory = %q\n%s", dir, options), "test", plugins)
+	require.NoError(t, err)
+	q, dir, err := openBuffer(t.Context(), cfg)
+	require.NoError(t, err)
+	return startBench(t, cfg, q, dir)
+}
+
+func startBench(t *testing.T, cfg *Config, q *buffer, dir string) *bench {
+	t.Helper()
+	reader, writer := io.Pipe()
+	b := &bench{t: t, in: writer, result: make(chan error, 1)}
+	b.host = newHost(cfg, q, &b.dead, openBooks(cfg, dir))
 	ctx, cancel := context.WithCancel(t.Context())
 	b.cancel = cancel
 	cfg.log.attach(&b.out, &b.errs)
