@@ -326,10 +326,7 @@ func TestLocked(t *testing.T) {
 	require.NoError(t, err)
 	_, err = waitForLock(name, 20*time.Millisecond)
 	require.ErrorIs(t, err, errLocked)
-	go func() {
-		time.Sleep(20 * time.Millisecond)
-		unlock()
-	}()
+	time.AfterFunc(20*time.Millisecond, unlock)
 	unlock, err = waitForLock(name, 10*time.Second)
 	require.NoError(t, err)
 	unlock()

@@ -25,10 +25,11 @@ const childEnv = "SMSOUT_TEST_CHILD"
 
 // childTask is a process that sends messages through fake ways until it is killed.
 type childTask struct {
-	Dir    string // with the account and the network
-	Outbox string // the directory of its journal
-	First  uint64 // its keys are from this one
-	Now    time.Time
+	Dir    string        // with the account and the network
+	Outbox string        // the directory of its journal
+	First  uint64        // its keys are from this one
+	Now    time.Time     // what the network notes
+	Behind time.Duration // the child's clock
 	Limits smslimit.Limits
 }
 
@@ -52,7 +53,7 @@ func (w *networkWay) Send(_ context.Context, m Message) error {
 	if fails && (verdict == NotSent || verdict == Refused) {
 		return &WayError{Verdict: verdict, Err: errCause}
 	}
-	time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
+	time.Sleep(time.Duration(rand.IntN(5000)) * time.Microsecond)
 	for i := range parts {
 		if fails && rand.IntN(2) == 0 {
 			return &WayError{Verdict: Unsure, Sent: max(i, 1), Err: errCause}
@@ -60,6 +61,7 @@ func (w *networkWay) Send(_ context.Context, m Message) error {
 		if _, err := fmt.Fprintf(w.file, "%d %d %d %d\n", m.Keys[0], i, w.now.Unix(), m.Reference); err != nil {
 			panic(err)
 		}
+		time.Sleep(time.Duration(rand.IntN(10000)) * time.Microsecond) // most of the time, so that the kill falls into it
 	}
 	if fails {
 		return errCause
@@ -72,7 +74,7 @@ func childMain() {
 	if err := json.Unmarshal([]byte(os.Getenv(childEnv)), &task); err != nil {
 		panic(err)
 	}
-	now := func() time.Time { return task.Now }
+	now := func() time.Time { return task.Now.Add(-task.Behind) }
 	account, err := smslimit.Open(filepath.Join(task.Dir, "account"), task.Limits, now)
 	if err != nil {
 		panic(err)
@@ -125,7 +127,7 @@ func readNetwork(t *testing.T, dir string) (all []networkLine) {
 }
 
 // TestKill kills processes that send at random moments, 200 times in all: two at a time, with journals of their own
-// and the same account. Between the rounds time passes. Never may more be sent than any window allows, and never the
+// and the same account. Between the rounds time passes, and a clock may be behind. Never may more be sent than any window allows, and never the
 // same thing twice.
 func TestKill(t *testing.T) {
 	rounds := 100
@@ -133,13 +135,16 @@ func TestKill(t *testing.T) {
 		rounds = 10
 	}
 	dir := t.TempDir()
-	limits := smslimit.Limits{Hour: 25, Day: 60, Period: 400}
+	limits := smslimit.Limits{Hour: 40, Day: 120, Period: 600}
 	now := noon
 	var last uint64
-	for range rounds {
+	for round := range rounds {
 		var wg sync.WaitGroup
 		for child := range uint64(2) {
 			task := childTask{Dir: dir, Outbox: filepath.Join(dir, fmt.Sprint("outbox", child)), First: child<<40 + last, Now: now, Limits: limits}
+			if round > 0 && rand.IntN(5) == 0 {
+				task.Behind = now.Sub(noon) + time.Duration(rand.Int64N(int64(3*time.Hour))) // nobody has seen less
+			}
 			env, err := json.Marshal(task)
 			require.NoError(t, err)
 			wg.Go(func() {
@@ -156,7 +161,7 @@ func TestKill(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		now = now.Add([]time.Duration{0, time.Minute, 20 * time.Minute, time.Hour, 5 * time.Hour, -time.Hour}[rand.IntN(6)])
+		now = now.Add([]time.Duration{0, time.Minute, 20 * time.Minute, time.Hour, 5 * time.Hour}[rand.IntN(5)])
 		if rand.IntN(4) == 0 {
 			last += 7 // some are told, some are not
 		}
