@@ -57,6 +57,9 @@ type Config struct {
 	// SIMTimeout is how long to wait for a SIM that is busy, as after a start (0 is
 	// DefaultSIMTimeout).
 	SIMTimeout time.Duration
+	// Once has Run return nil when it has read all that the modem has, so that others
+	// can use its port until the next Run.
+	Once bool
 
 	// KeepPart takes a part of a message whose other parts have not come and that
 	// cannot stay in the modem, since the modem hands it over without storing it or
@@ -151,7 +154,8 @@ func NewModem(cfg Config) *Modem {
 }
 
 // Run initialises the modem behind the driver and receives messages until ctx
-// ends or the connection does, and returns why. The driver remains the caller's
+// ends or the connection does, and returns why; with Config.Once, until it has read
+// them. The driver remains the caller's
 // to close, and its URCs are Run's to take. One Run at a time; it starts no
 // goroutine.
 //
@@ -256,6 +260,9 @@ func (s *session) serve(ctx context.Context) error {
 		}
 		if swept {
 			due = time.Now().Add(s.nextSweep())
+			if s.cfg.Once && err == nil && s.retries == 0 {
+				return nil
+			}
 		}
 		next := due
 		if d, ok := s.assembler.Deadline(); ok && d.Before(next) {

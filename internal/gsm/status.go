@@ -71,7 +71,9 @@ func (m *Modem) end(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.driver = nil
-	m.status.State, m.status.Err = StateOf(err), err
+	if err != nil { // without one, the modem works
+		m.status.State, m.status.Err = StateOf(err), err
+	}
 }
 
 // setState takes down what the modem is doing within Run, and tells it.

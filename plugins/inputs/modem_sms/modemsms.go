@@ -31,6 +31,7 @@ var sampleConfig string
 // describes them.
 type ModemSMS struct {
 	access.Modem
+	HoldPort         bool           `toml:"hold_port"`
 	Storages         []string       `toml:"storages"`
 	PollInterval     execd.Duration `toml:"poll_interval"`
 	Delete           string         `toml:"delete"`
@@ -73,6 +74,7 @@ type ModemSMS struct {
 func New() *ModemSMS {
 	return &ModemSMS{
 		Modem:            access.DefaultModem(),
+		HoldPort:         true,
 		PollInterval:     execd.Duration(gsm.DefaultPollInterval),
 		Delete:           deleteRead,
 		MultipartTimeout: execd.Duration(gsm.DefaultTimeout),
@@ -152,6 +154,7 @@ func (m *ModemSMS) config(pin string) gsm.Config {
 		PollInterval:     time.Duration(m.PollInterval),
 		MultipartTimeout: time.Duration(m.MultipartTimeout),
 		SIMTimeout:       m.timing.simTimeout,
+		Once:             !m.HoldPort,
 		OnState:          func(s gsm.State, cause error) { m.setState(stateOf(s), cause) },
 		Log:              m.Log,
 	}

@@ -27,6 +27,10 @@ const (
 	stateFailed       = "failed"
 )
 
+// sharePatience is how long another process may have a port that is not held, before
+// that is a state.
+const sharePatience = 2 * time.Minute
+
 // timing is what tests change.
 type timing struct {
 	backoff, longestBackoff time.Duration // between two tries to open the port
@@ -39,17 +43,25 @@ type timing struct {
 func (m *ModemSMS) receive(ctx context.Context) {
 	// Whoever polls seldom wants few wake-ups, and whoever polls often to receive soon.
 	longest := min(m.timing.longestBackoff, max(time.Duration(m.PollInterval), m.timing.backoff))
-	wait := m.timing.backoff
+	wait, patience := m.timing.backoff, sharePatience
 	for {
 		wasOK, err := m.connect(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		m.setState(stateOfError(err), err)
 		if wasOK {
 			wait = m.timing.backoff
 		}
-		timer := time.NewTimer(wait)
+		pause := wait
+		switch {
+		case err == nil: // there is nothing more to read, and the port is others' until then
+			pause, patience = time.Duration(m.PollInterval), sharePatience
+		case !m.HoldPort && stateOfError(err) == stateBusy && patience > 0:
+			patience -= pause
+		default:
+			m.setState(stateOfError(err), err)
+		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()

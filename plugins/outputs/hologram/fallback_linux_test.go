@@ -2,6 +2,7 @@ package hologram
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -140,9 +141,7 @@ func TestFallbackTellsInPieces(t *testing.T) {
 	got := map[string]any{}
 	for _, b := range s.told(t) {
 		require.Len(t, b.Metrics, 1)
-		for k, v := range b.Metrics[0].Fields() {
-			got[k] = v
-		}
+		maps.Copy(got, b.Metrics[0].Fields())
 	}
 	require.Equal(t, m.Fields(), got)
 	accepted := 0
