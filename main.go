@@ -26,6 +26,7 @@ import (
 	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/plugins/inputs/modem_sms"
 	"telegraf-hologram/plugins/outputs/hologram"
+	"telegraf-hologram/plugins/outputs/hologram_sms"
 )
 
 // version is set by the linker.
@@ -195,6 +196,7 @@ func samples() []struct{ name, text string } {
 	return []struct{ name, text string }{
 		{"inputs.modem_sms", modemsms.New().SampleConfig()},
 		{"outputs.hologram", hologram.New().SampleConfig()},
+		{"outputs.hologram_sms", hologramsms.New().SampleConfig()},
 	}
 }
 

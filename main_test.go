@@ -28,6 +28,7 @@ import (
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/plugins/inputs/modem_sms"
 	"telegraf-hologram/plugins/outputs/hologram"
+	"telegraf-hologram/plugins/outputs/hologram_sms"
 )
 
 // asProgram makes the test binary behave as the program itself, so that a test
@@ -98,10 +99,11 @@ func TestUsage(t *testing.T) {
 
 		{[]string{"sample-config"}, 0, "[[inputs.modem_sms]]\n", ""},
 		{[]string{"sample-config"}, 0, "[[outputs.hologram]]\n", ""},
+		{[]string{"sample-config"}, 0, "[[outputs.hologram_sms]]\n", ""},
 		{[]string{"sample-config", "modem_sms"}, 0, "[[inputs.modem_sms]]\n", ""},
 		{[]string{"sample-config", "outputs.hologram"}, 0, "[[outputs.hologram]]\n", ""},
 		{[]string{"sample-config", "hologram"}, 0, "[[outputs.hologram]]\n", ""},
-		{[]string{"sample-config", "holo"}, 2, "", `telegraf-hologram: there is no plugin "holo"; there is inputs.modem_sms, outputs.hologram` + "\n"},
+		{[]string{"sample-config", "holo"}, 2, "", `telegraf-hologram: there is no plugin "holo"; there is inputs.modem_sms, outputs.hologram, outputs.hologram_sms` + "\n"},
 		{[]string{"sample-config", "hologram", "more"}, 2, "", "unexpected argument"},
 		{[]string{"sample-config", "--help"}, 0, "Usage: telegraf-hologram sample-config", ""},
 
@@ -306,6 +308,7 @@ var requiredOptions = map[string][]string{
 		`device_key = "ABCDWXYZ"`, `device_key_file = "/etc/telegraf/hologram.key"`,
 		`source_id = "ABCD",source_key = "WXYZ"`, `source_id_file = "id",source_key_file = "key"`,
 	},
+	"outputs.hologram_sms": {`device_key = "ABCDWXYZ"`, `source_id = "ABCD",source_key = "WXYZ"`},
 }
 
 var optionLine = regexp.MustCompile(`^  (# )?([a-z_]+) = (.*)$`)
@@ -315,8 +318,12 @@ var optionLine = regexp.MustCompile(`^  (# )?([a-z_]+) = (.*)$`)
 func TestSampleConfigOptions(t *testing.T) {
 	for _, s := range samples() {
 		t.Run(s.name, func(t *testing.T) {
+			text, table := cutTable(s.text)
 			var names []string
-			for line := range strings.Lines(s.text) {
+			if table != "" {
+				names = append(names, table)
+			}
+			for line := range strings.Lines(text) {
 				line = strings.TrimSuffix(line, "\n")
 				m := optionLine.FindStringSubmatch(line)
 				switch {
@@ -329,19 +336,66 @@ func TestSampleConfigOptions(t *testing.T) {
 			}
 
 			for _, required := range requiredOptions[s.name] {
-				_, err := execd.Parse([]byte(uncomment(s.text, required, "")), s.name, execd.Registered())
+				_, err := execd.Parse([]byte(uncomment(text, required, "")), s.name, execd.Registered())
 				require.NoError(t, err)
 			}
 
 			// A name that is not an option is refused, so that all above are options,
 			// and the refusal lists all that there are.
-			_, err := execd.Parse([]byte(uncomment(s.text, requiredOptions[s.name][0], "  no_option_at_all_of_any_plugin = 1\n")), s.name, execd.Registered())
+			_, err := execd.Parse([]byte(uncomment(text, requiredOptions[s.name][0], "  no_option_at_all_of_any_plugin = 1\n")), s.name, execd.Registered())
 			require.ErrorContains(t, err, "unknown option no_option_at_all_of_any_plugin; "+s.name+" has ")
 			_, list, _ := strings.Cut(err.Error(), " has ")
 			slices.Sort(names)
 			require.Equal(t, strings.Split(list, ", "), names)
 		})
 	}
+}
+
+// cutTable returns a sample without the table at its end, if there is one, and the
+// name of that.
+func cutTable(sample string) (before, name string) {
+	before, table, ok := strings.Cut(sample, "\n  # [")
+	if !ok {
+		return sample, ""
+	}
+	header, _, _ := strings.Cut(table, "]")
+	return before[:strings.LastIndex(before, "\n\n")+1], header[strings.LastIndexByte(header, '.')+1:]
+}
+
+// Every option in the sample of a table is one, and every one is in the sample.
+func TestSampleConfigTable(t *testing.T) {
+	_, table, ok := strings.Cut(sampleOf("outputs.hologram"), "\n  # [")
+	require.True(t, ok)
+	config := "[[outputs.hologram]]\ndevice_key = \"ABCDWXYZ\"\nbuffer_directory = \"/a\"\n["
+	var names []string
+	for line := range strings.Lines(table) {
+		line = strings.TrimSuffix(line, "\n")
+		if !strings.HasPrefix(line, "    # ") {
+			if strings.HasSuffix(line, "]") && len(names) == 0 {
+				config += line + "\n"
+			} else {
+				require.True(t, line == "" || strings.HasPrefix(line, "    ##"), "what is this line? %s", line)
+			}
+			continue
+		}
+		option := strings.TrimPrefix(line, "    # ")
+		name, _, _ := strings.Cut(option, " = ")
+		names = append(names, name)
+		switch name {
+		case "namepass":
+			option = `namepass = ["alarm"]`
+		case "port":
+			option = `port = "/dev/ttyUSB3"`
+		}
+		config += option + "\n"
+	}
+	_, err := execd.Parse([]byte(config), "", execd.Registered())
+	require.NoError(t, err)
+	_, err = execd.Parse([]byte(config+"no_option_at_all_of_any_plugin = 1\n"), "", execd.Registered())
+	require.ErrorContains(t, err, "unknown option fallback.no_option_at_all_of_any_plugin; ")
+	_, list, _ := strings.Cut(err.Error(), " has ")
+	slices.Sort(names)
+	require.Equal(t, strings.Split(list, ", "), names)
 }
 
 // uncomment returns a sample with all options in it, but of those that must be set
@@ -382,12 +436,41 @@ func TestSampleConfigDefaults(t *testing.T) {
 	require.Empty(t, sampleOptions.Urgent)
 	sampleOptions.BufferStrategy, sampleOptions.BufferDirectory, sampleOptions.Urgent = options.BufferStrategy, "", nil
 	require.Equal(t, options, sampleOptions)
-	for i, f := range reflect.VisibleFields(reflect.TypeOf(plain)) {
-		if f.IsExported() && f.Tag.Get("toml") != "-" && f.Type.Kind() != reflect.Slice {
-			require.Equal(t, reflect.ValueOf(plain).Field(i).Interface(), reflect.ValueOf(sample).Field(i).Interface(), f.Name)
+	requireSameOptions(t, plain, sample)
+	require.Empty(t, sample.ExtraTopics)
+}
+
+// requireSameOptions compares the options of two plugins, except for lists.
+func requireSameOptions(t *testing.T, plain, sample any) {
+	t.Helper()
+	a, b := reflect.Indirect(reflect.ValueOf(plain)), reflect.Indirect(reflect.ValueOf(sample))
+	for _, f := range reflect.VisibleFields(a.Type()) {
+		if tag := f.Tag.Get("toml"); f.IsExported() && tag != "" && tag != "-" && f.Type.Kind() != reflect.Slice {
+			require.Equal(t, a.FieldByIndex(f.Index).Interface(), b.FieldByIndex(f.Index).Interface(), f.Name)
 		}
 	}
-	require.Empty(t, sample.ExtraTopics)
+}
+
+func TestSampleConfigDefaultsOfSMS(t *testing.T) {
+	load := func(text string) (execd.Options, *hologramsms.HologramSMS) {
+		var h *hologramsms.HologramSMS
+		cfg, err := execd.Parse([]byte(text), "", execd.Plugins{Outputs: map[string]outputs.Creator{
+			"hologram_sms": func() telegraf.Output { h = hologramsms.New(); return h },
+		}})
+		require.NoError(t, err)
+		return cfg.Options, h
+	}
+	const credentials = `device_key = "ABCDWXYZ"`
+	options, plain := load("[[outputs.hologram_sms]]\nbuffer_directory = \"/var/lib/telegraf-hologram/alarm\"\nto = [\"+13125550123\"]\n" + credentials)
+	sampleOptions, sample := load(uncomment(sampleOf("outputs.hologram_sms"), credentials, ""))
+	require.Empty(t, sampleOptions.Urgent)
+	sampleOptions.Urgent = options.Urgent
+	require.Equal(t, options, sampleOptions)
+	require.Equal(t, plain.Via, sample.Via)
+	require.NotEmpty(t, sample.AccountFile)
+	require.Equal(t, "15m", sample.Cooldown.String())
+	sample.AccountFile, sample.Cooldown = "", nil
+	requireSameOptions(t, plain, sample)
 }
 
 // Of the input, too, the sample says which values hold without it.
@@ -405,11 +488,7 @@ func TestSampleConfigDefaultsOfInput(t *testing.T) {
 	sample := load(uncomment(sampleOf("inputs.modem_sms"), required, ""))
 	require.NotEmpty(t, sample.JournalDirectory)
 	sample.JournalDirectory = ""
-	for i, f := range reflect.VisibleFields(reflect.TypeFor[modemsms.ModemSMS]()) {
-		if f.IsExported() && f.Tag.Get("toml") != "-" && f.Type.Kind() != reflect.Slice {
-			require.Equal(t, reflect.ValueOf(plain).Elem().Field(i).Interface(), reflect.ValueOf(sample).Elem().Field(i).Interface(), f.Name)
-		}
-	}
+	requireSameOptions(t, plain, sample)
 }
 
 // sampleOf returns the sample of a plugin.
