@@ -3,7 +3,6 @@ package execd
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"github.com/influxdata/telegraf/plugins/outputs"
 	"github.com/influxdata/toml"
 	"github.com/influxdata/toml/ast"
+
+	"telegraf-hologram/internal/order"
 )
 
 const (
@@ -341,16 +342,16 @@ func allPlugins(plugins Plugins) []string {
 	for name := range plugins.Outputs {
 		all = append(all, "[["+kindOutputs+"."+name+"]]")
 	}
-	slices.Sort(all)
+	order.Strings(all)
 	return all
 }
 
 // anyPlugin is an example for an error text: the first output, else the first input.
 func anyPlugin(plugins Plugins) string {
-	for _, name := range slices.Sorted(maps.Keys(plugins.Outputs)) {
+	for _, name := range sortedKeys(plugins.Outputs) {
 		return kindOutputs + "." + name
 	}
-	for _, name := range slices.Sorted(maps.Keys(plugins.Inputs)) {
+	for _, name := range sortedKeys(plugins.Inputs) {
 		return kindInputs + "." + name
 	}
 	return "outputs.NAME"

@@ -1,19 +1,19 @@
 package execd
 
 import (
-	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
 	"os"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/influxdata/telegraf"
 	"github.com/influxdata/toml"
 	"github.com/influxdata/toml/ast"
+
+	"telegraf-hologram/internal/order"
 )
 
 // entry is one key of a TOML table: an option, a table or a list of tables.
@@ -39,9 +39,10 @@ func entriesOf(t *ast.Table) []entry {
 		}
 		entries = append(entries, e)
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.line, b.line), strings.Compare(a.key, b.key))
-	})
+	order.Sort(len(entries), func(i, j int) bool {
+		a, b := &entries[i], &entries[j]
+		return a.line < b.line || a.line == b.line && a.key < b.key
+	}, func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
 	return entries
 }
 
@@ -186,7 +187,7 @@ func (d *decoder) option(e entry) (line int, err error) {
 	one := &ast.Table{Line: e.line, Name: e.key, Fields: map[string]any{e.key: e.value}}
 	config := toml.DefaultConfig
 	config.MissingField = func(typ reflect.Type, key string) error {
-		return unknownOption("", key, optionNames(optionsOf(typ)), name)
+		return unknownOption("", key, sortedKeys(optionsOf(typ)), name)
 	}
 	if err = config.UnmarshalTable(one, f.target); err == nil {
 		return 0, nil
@@ -248,7 +249,7 @@ func (d *decoder) unknown(key string) error {
 			return fmt.Errorf("unknown option %s%s; %s is an option of %s: want it above the line [%s]", d.prefix, key, key, d.parent.table, d.table)
 		}
 	}
-	return unknownOption(d.prefix, key, optionNames(d.options), d.table)
+	return unknownOption(d.prefix, key, sortedKeys(d.options), d.table)
 }
 
 // unknownOption is the error for a key that is none of names, which all begin with prefix.
@@ -259,13 +260,14 @@ func unknownOption(prefix, key string, names []string, of string) error {
 	return fmt.Errorf("unknown option %s%s; %s has %s", prefix, key, of, strings.Join(names, ", "))
 }
 
-func optionNames[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
+// sortedKeys returns the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
 	}
-	slices.Sort(names)
-	return names
+	order.Strings(keys)
+	return keys
 }
 
 // expand replaces ${NAME} in all strings of a value or table.

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"os"
-	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -271,7 +269,7 @@ func (a *accumulator) addFields(kind telegraf.ValueType, name string, fields map
 		tagList = append(tagList, telegraf.Tag{Key: key, Value: value})
 	}
 	fieldList := make([]telegraf.Field, 0, len(fields))
-	for _, key := range slices.Sorted(maps.Keys(fields)) {
+	for _, key := range sortedKeys(fields) {
 		fieldList = append(fieldList, telegraf.Field{Key: key, Value: fields[key]})
 	}
 	when := time.Now()

@@ -185,7 +185,9 @@ func (a *Assembler) Add(m *Message, at Location, now time.Time) []*Joined {
 	p := &part{Message: m, set: s, came: now}
 	a.keep(p, at)
 	i, _ := slices.BinarySearchFunc(s.parts, c.Sequence, func(p *part, n int) int { return p.Concat.Sequence - n })
-	s.parts = slices.Insert(s.parts, i, p)
+	s.parts = append(s.parts, nil)
+	copy(s.parts[i+1:], s.parts[i:])
+	s.parts[i] = p
 	a.held++
 	if len(s.parts) == c.Parts {
 		out = append(out, a.give(s, now))

@@ -166,18 +166,12 @@ func (s *session) doom(j *Joined) {
 // flush deletes what is to be deleted. What the modem refuses to delete is found
 // again by the next sweep.
 func (s *session) flush(ctx context.Context) error {
-	slices.SortStableFunc(s.doomed, func(a, b doomed) int {
-		switch here := s.selected; {
-		case a.at.Storage == b.at.Storage:
-			return 0
-		case a.at.Storage == here:
-			return -1
-		case b.at.Storage == here:
-			return 1
-		default:
-			return strings.Compare(a.at.Storage, b.at.Storage)
+	sooner := func(a, b string) bool { return a != b && (a == s.selected || b != s.selected && a < b) }
+	for i := range s.doomed {
+		for ; i > 0 && sooner(s.doomed[i].at.Storage, s.doomed[i-1].at.Storage); i-- {
+			s.doomed[i], s.doomed[i-1] = s.doomed[i-1], s.doomed[i]
 		}
-	})
+	}
 	for len(s.doomed) > 0 {
 		next := s.doomed[0]
 		if err := s.delete(ctx, next); err != nil {

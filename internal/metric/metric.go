@@ -409,7 +409,7 @@ func (m *Metric) HashIDWithFieldsFiltered(excludedTags, excludedFields []string)
 			keys = append(keys, f.Key)
 		}
 	}
-	order.Sort(len(keys), func(i, j int) bool { return keys[i] < keys[j] }, func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	order.Strings(keys)
 	h.text(strings.Join(keys, "\n"))
 	return uint64(h)
 }

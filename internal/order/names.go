@@ -15,6 +15,6 @@ func Names(dir string) ([]string, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
-	Sort(len(names), func(i, j int) bool { return names[i] < names[j] }, func(i, j int) { names[i], names[j] = names[j], names[i] })
+	Strings(names)
 	return names, nil
 }

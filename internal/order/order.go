@@ -3,6 +3,11 @@
 // which a device has few: this is for what is short or seldom out of order.
 package order
 
+// Strings puts texts into the order of their bytes.
+func Strings(s []string) {
+	Sort(len(s), func(i, j int) bool { return s[i] < s[j] }, func(i, j int) { s[i], s[j] = s[j], s[i] })
+}
+
 // Sort puts n things into ascending order, with Shell's method. Less tells
 // whether thing i must come before thing j, swap exchanges them. Equal things may
 // change places. It compares each of 100,000 things some 25 times, less often

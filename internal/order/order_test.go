@@ -1,6 +1,9 @@
 package order_test
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -25,6 +28,25 @@ func TestSort(t *testing.T) {
 		sort(list)
 		require.Equal(t, want, list)
 	})
+}
+
+func TestStrings(t *testing.T) {
+	names := []string{"b", "", "a", "ab", "B", "b"}
+	order.Strings(names)
+	require.Equal(t, []string{"", "B", "a", "ab", "b", "b"}, names)
+}
+
+func TestNames(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b", "a.log", "c", "a"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "aa"), 0o700))
+	names, err := order.Names(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "a.log", "aa", "b", "c"}, names)
+	_, err = order.Names(filepath.Join(dir, "none"))
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
 // No order of many is out of all proportion.
