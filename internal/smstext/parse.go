@@ -450,12 +450,14 @@ func (p *parser) variable() (name string, ok bool) {
 
 // slot returns where a variable is.
 func (p *parser) slot(name string) (int, bool) {
-	for i, v := range slices.Backward(p.vars) {
-		if v == name {
-			return i, true
+	found := false
+	slot := 0
+	for i, v := range p.vars {
+		if v == name { // the last one counts
+			slot, found = i, true
 		}
 	}
-	return 0, false
+	return slot, found
 }
 
 // command reads one command; given tells that it gets the value of the one

@@ -3,10 +3,11 @@ package smstext
 import (
 	"errors"
 	"fmt"
-	"sort"
 	"time"
 
 	"github.com/influxdata/telegraf"
+
+	"telegraf-hologram/internal/order"
 )
 
 // run is one execution of a template. Its values are nil, which is no value at
@@ -100,19 +101,16 @@ var errWhole = errors.New("the metric as a whole is no value")
 // each carries out the body of a range for each element.
 func (r *run) each(n *node, v, dot any) error {
 	var keys []string
-	var get func(key string) any
 	switch v := v.(type) {
 	case nil:
 	case map[string]string:
 		for k := range v {
 			keys = append(keys, k)
 		}
-		get = func(key string) any { return v[key] }
 	case map[string]any:
 		for k := range v {
 			keys = append(keys, k)
 		}
-		get = func(key string) any { return v[key] }
 	default:
 		return &placeError{n.pipe.at, fmt.Errorf("range goes through .Tags and .Fields only, and this is %s", kindOf(v))}
 	}
@@ -122,9 +120,9 @@ func (r *run) each(n *node, v, dot any) error {
 	if r.steps += len(keys); r.steps > maxSteps {
 		return errSteps
 	}
-	sort.Strings(keys)
+	order.Strings(keys)
 	for _, k := range keys {
-		value := get(k)
+		value, _ := r.get(v, k, nil) // there is one
 		switch slots := n.pipe.slots; len(slots) {
 		case 1:
 			r.vars[slots[0]] = value
