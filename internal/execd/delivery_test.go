@@ -362,6 +362,35 @@ func TestDiskTakesNothing(t *testing.T) {
 	})
 }
 
+// TestDiskTakesNothingOfEither has both queues on a disk that takes nothing: what one has waited counts for the other.
+func TestDiskTakesNothingOfEither(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		full := func() *failing {
+			return &failing{Memory: queue.NewMemory(queue.Limits{Bytes: 1 << 20}), err: syscall.ENOSPC}
+		}
+		urgent, rest := full(), full()
+		cfg, err := Parse([]byte("[[outputs.recorder]]\nurgent = [\"alarm*\"]"), "test", pluginsWith(r))
+		require.NoError(t, err)
+		b := startBench(t, cfg, newBuffer(rest, urgent), "")
+		go func() { b.feed(lines(0, 2) + alarms(0, 2) + lines(2, 2)) }()
+		b.pass(diskPatience - time.Second)
+		require.Zero(t, urgent.Volatile()+rest.Volatile())
+		b.pass(2 * time.Second)
+		require.Equal(t, 2, urgent.Volatile())
+		require.Equal(t, 4, rest.Volatile())
+		require.Equal(t, append(alarmNames(0, 2), names(0, 4)...), r.written(), "delivered out of memory")
+		_, tries := rest.set(syscall.ENOSPC)
+		require.Equal(t, 1, tries)
+		rest.set(nil)
+		b.feed(lines(4, 1) + alarms(2, 1))
+		_, err = b.end()
+		require.NoError(t, err)
+		require.Contains(t, b.out.String(), "the buffer takes metrics again after 16s\n")
+		require.Contains(t, b.out.String(), "8 metrics taken in, 8 delivered, 0 set aside, 0 dropped, 0 left")
+	})
+}
+
 // TestDiskTakesNothingUntilTheEnd closes the input while nothing is read, with more in the pipe.
 func TestDiskTakesNothingUntilTheEnd(t *testing.T) {
 	recorder := &recorder{write: func(int, []telegraf.Metric) error { return errors.New("no link") }}

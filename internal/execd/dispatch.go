@@ -359,7 +359,7 @@ func (d *dispatcher) write(metrics []telegraf.Metric, urgent, due int) (left int
 	d.heldBack = false
 	rest := d.unsettled() - len(metrics)
 	w, ok := d.out.(BacklogWriter)
-	if !ok || urgent == len(metrics) || due > 0 && (rest <= 0 || due <= len(metrics)) && rest < d.batch {
+	if !ok || due > 0 && (rest <= 0 || due <= len(metrics)) && rest < d.batch {
 		return 0, d.out.Write(metrics)
 	}
 	left, err = w.WriteBacklog(metrics)
