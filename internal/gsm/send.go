@@ -47,6 +47,9 @@ type Submission struct {
 	// Validity is for how long the network tries to deliver it, 5 minutes to 63
 	// weeks; 0 leaves it to the network.
 	Validity time.Duration
+	// Before is called when the modem and the network are ready, before the first
+	// part. An error, which Send wraps, keeps the message from going. It may be nil.
+	Before func() error
 }
 
 // GoString tells nothing.
@@ -263,6 +266,11 @@ func (s *Sender) Send(ctx context.Context, d *at.Driver, sub Submission) (SendRe
 	}
 	if sub.Report {
 		if err := s.askForReports(ctx); err != nil {
+			return result, sendError(err, false)
+		}
+	}
+	if sub.Before != nil {
+		if err := sub.Before(); err != nil {
 			return result, sendError(err, false)
 		}
 	}

@@ -266,6 +266,36 @@ func TestSendNotRegistered(t *testing.T) {
 	require.Len(t, e.Sent(), 1)
 }
 
+// TestSendBefore shows when Before is called, and that its error keeps all from going.
+func TestSendBefore(t *testing.T) {
+	t.Parallel()
+	e := emulate(t, modem.Config{PIN: "1234"})
+	s := sender(&reports{}, &logger{})
+	d := dialFor(t, e)
+	calls := 0
+	sub := gsm.Submission{To: "310000202", Text: strings.Repeat("secret ", 50), Before: func() error {
+		calls++
+		require.Empty(t, e.Sent())
+		return errBefore
+	}}
+	require.NoError(t, e.SetRegistration(0))
+	_, err := s.Send(t.Context(), d, sub)
+	require.ErrorIs(t, err, gsm.ErrNotRegistered)
+	require.Zero(t, calls, "there is no network to send to")
+	require.NoError(t, e.SetRegistration(1))
+	_, err = s.Send(t.Context(), d, sub)
+	require.ErrorIs(t, err, errBefore)
+	require.Equal(t, gsm.Retry, asSendError(t, err).Class)
+	require.Equal(t, 1, calls)
+	require.Empty(t, e.Sent())
+	sub.Before = func() error { return nil }
+	_, err = s.Send(t.Context(), d, sub)
+	require.NoError(t, err)
+	require.Len(t, e.Sent(), 3)
+}
+
+var errBefore = errors.New("the disk is full")
+
 func TestSendSIM(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

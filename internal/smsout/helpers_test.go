@@ -29,6 +29,7 @@ type fakeWay struct {
 	sent     []Message
 	finished int
 	closed   bool
+	ready    func() // before the message may go
 	during   func()
 }
 
@@ -37,6 +38,12 @@ func (w *fakeWay) Name() string { return w.name }
 func (w *fakeWay) Plan(Message) (int, error) { return max(w.parts, 1), w.plan }
 
 func (w *fakeWay) Send(_ context.Context, m Message) error {
+	if w.ready != nil {
+		w.ready()
+	}
+	if err := m.Commit(); err != nil {
+		return &WayError{Verdict: NotSent, Err: err}
+	}
 	w.sent = append(w.sent, m)
 	if w.during != nil {
 		w.during()

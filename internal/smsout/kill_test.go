@@ -50,6 +50,12 @@ func (w *networkWay) Send(_ context.Context, m Message) error {
 	parts, _ := w.Plan(m)
 	verdict := []Verdict{NotSent, Refused, Unsure, Unsure}[rand.IntN(4)]
 	fails := rand.IntN(3) == 0
+	time.Sleep(time.Duration(rand.IntN(1000)) * time.Microsecond)
+	if rand.IntN(2) == 0 || !fails || verdict == Unsure {
+		if err := m.Commit(); err != nil {
+			return &WayError{Verdict: NotSent, Err: err}
+		}
+	}
 	if fails && (verdict == NotSent || verdict == Refused) {
 		return &WayError{Verdict: verdict, Err: errCause}
 	}

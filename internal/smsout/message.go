@@ -21,6 +21,18 @@ type Message struct {
 	Keys []uint64
 	// Reference is set by the outbox: that of the parts of a long message, another one for each.
 	Reference byte
+
+	commit func() error // set by the outbox
+}
+
+// Commit is for ways: they call it before the first byte that may let the message go. The outbox writes down then that
+// the message may have been sent. An error means that it must not go; Send returns it as the error of one that was not
+// sent. Until then, a process that ends has sent nothing, and does so after its next start.
+func (m Message) Commit() error {
+	if m.commit == nil {
+		return nil
+	}
+	return m.commit()
 }
 
 // GoString tells nothing.

@@ -99,6 +99,7 @@ func (m *Modem) Send(ctx context.Context, msg Message) error {
 	}
 	result, err := m.sender.Send(ctx, m.driver, gsm.Submission{
 		To: msg.To, Text: msg.Text, Coding: msg.Coding, Report: m.Reports, Reference: msg.Reference, Validity: m.Validity,
+		Before: msg.Commit,
 	})
 	if err != nil {
 		e := modemError(err, true)

@@ -234,6 +234,7 @@ type sending struct {
 	m       Message
 	tries   uint8 // before
 	pending bool  // the journal says so
+	written error // why it could not be made to say so
 
 	refused, down, stopped error // the first of each kind
 	until                  time.Time
@@ -288,19 +289,21 @@ func (s *sending) try(ctx context.Context, i int, w Way, parts int) (result Resu
 		s.settle()
 		return Result{}, true, err
 	}
-	if err == nil {
-		if err = s.begin(); err != nil {
-			s.release(reservation, parts)
-		}
-	}
 	if err != nil {
 		s.settle()
 		return Result{}, true, &DownError{Err: err}
 	}
 
+	s.m.commit = s.begin
+	o.journal.look(func(j *state) { s.m.Reference = j.reference })
 	err = w.Send(ctx, s.m)
 	if f, ok := w.(Finisher); ok {
 		defer f.Finish(ctx)
+	}
+	if s.written != nil {
+		s.release(reservation, parts)
+		s.settle()
+		return Result{}, true, &DownError{Err: s.written}
 	}
 	failure, ok := errors.AsType[*WayError](err)
 	if err != nil && !ok {
@@ -331,15 +334,14 @@ func (s *sending) try(ctx context.Context, i int, w Way, parts int) (result Resu
 // begin writes the keys as pending.
 func (s *sending) begin() error {
 	if s.pending {
-		return nil
+		return s.written
 	}
-	err := s.o.journal.write(func(j *state) {
-		s.m.Reference = j.reference
-		j.reference++
+	s.written = s.o.journal.write(func(j *state) {
+		j.reference = s.m.Reference + 1
 		j.set(s.m.Keys, s.tries+1)
 	})
 	s.pending = true
-	return err
+	return s.written
 }
 
 // end writes what became of the message. since is when the way began to fail, 0 if it works.
@@ -391,9 +393,21 @@ func (s *sending) failed(ctx context.Context, w Way, failure *WayError) {
 	}
 	now := s.o.cfg.Now()
 	since := s.since(w, now)
-	s.o.journal.look(func(j *state) { j.fails(w.Name(), since, s.o.cfg.Ways) })
+	s.begins(w, since)
 	if by := time.Unix(since, 0).Add(s.o.cfg.FallbackAfter); s.o.cfg.FallbackAfter > 0 && by.After(now) && !s.last(w) {
 		s.by = by
+	}
+}
+
+// begins writes down when a way has begun to fail, once for all its failures.
+func (s *sending) begins(w Way, since int64) {
+	known := int64(0)
+	s.o.journal.look(func(j *state) { known = j.since(w.Name()) })
+	if known == since {
+		return
+	}
+	if err := s.o.journal.write(func(j *state) { j.fails(w.Name(), since, s.o.cfg.Ways) }); err != nil {
+		s.o.cfg.Log.Debugf("Since when %s fails is not on the disk: %v", w.Name(), err)
 	}
 }
 

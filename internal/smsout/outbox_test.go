@@ -250,6 +250,19 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// TestCrashBefore ends the process while a way makes ready, as one does for long when the link is down: the message
+// has counted, but it was not told.
+func TestCrashBefore(t *testing.T) {
+	r := newRig(t)
+	r.socket.ready = func() { panic("crash") }
+	require.Panics(t, func() { _, _ = r.send(1) })
+	r.socket.ready = nil
+	r.open()
+	require.Equal(t, 1, r.used())
+	require.False(t, r.o.Told(1))
+	require.Equal(t, Result{Way: "socket", Parts: 1}, r.sent("socket", 1))
+}
+
 func TestLimit(t *testing.T) {
 	r := newRig(t)
 	r.limits = smslimit.Limits{Hour: 2, Period: 3}

@@ -69,10 +69,10 @@ func (s *Socket) Send(ctx context.Context, m Message) error {
 	sent := 0
 	for i, text := range texts {
 		parts := socketParts(text, m.Coding)
-		err := s.sendText(ctx, m.To, text)
+		err := s.sendText(ctx, m, text)
 		wait := restWait
 		for tries := 1; err != nil && err.Verdict == NotSent && sent > 0 && tries < restTries && sleep(ctx, wait); tries++ {
-			err = s.sendText(ctx, m.To, text)
+			err = s.sendText(ctx, m, text)
 			wait *= 2
 		}
 		switch {
@@ -93,11 +93,11 @@ func (s *Socket) Send(ctx context.Context, m Message) error {
 }
 
 // sendText sends one text.
-func (s *Socket) sendText(ctx context.Context, to, text string) *WayError {
+func (s *Socket) sendText(ctx context.Context, m Message, text string) *WayError {
 	if s.Begin != nil {
 		s.Begin()
 	}
-	receipt, err := s.Client.SendSMS(ctx, socketapi.SMS{To: to, Text: text})
+	receipt, err := s.Client.SendSMS(ctx, socketapi.SMS{To: m.To, Text: text, Before: m.Commit})
 	if s.End != nil {
 		s.End(receipt, err == nil)
 	}

@@ -8,7 +8,7 @@ type Way interface {
 	Name() string
 	// Plan returns how many parts the message takes by this way, or why it cannot take it at all.
 	Plan(m Message) (parts int, err error)
-	// Send sends it. nil means that the network, or the cloud, has taken all of it. An error that is no [*WayError]
+	// Send sends it, and calls its Commit before that. nil means that the network, or the cloud, has taken all of it. An error that is no [*WayError]
 	// means that it may have been sent.
 	Send(ctx context.Context, m Message) error
 	// Close gives back what it holds.

@@ -115,7 +115,7 @@ func (c *Client) Close() error {
 // taken the message; any error is an [*Error]. Send makes one attempt.
 func (c *Client) Send(ctx context.Context, m Message) (Receipt, error) {
 	msg, err := AppendMessage(make([]byte, 0, MessageSize(c.Credentials, c.FieldNames, m)), c.Credentials, c.FieldNames, m)
-	return c.send(ctx, msg, err)
+	return c.send(ctx, msg, err, nil)
 }
 
 // SendSMS has the cloud send an SMS. nil means that the cloud has taken it,
@@ -123,11 +123,11 @@ func (c *Client) Send(ctx context.Context, m Message) (Receipt, error) {
 // makes one attempt.
 func (c *Client) SendSMS(ctx context.Context, s SMS) (Receipt, error) {
 	msg, err := AppendSMS(nil, c.Credentials, s)
-	return c.send(ctx, msg, err)
+	return c.send(ctx, msg, err, s.Before)
 }
 
-// send sends what was built, unless building it failed.
-func (c *Client) send(ctx context.Context, msg []byte, buildErr error) (Receipt, error) {
+// send sends what was built, unless building it failed or before does.
+func (c *Client) send(ctx context.Context, msg []byte, buildErr error, before func() error) (Receipt, error) {
 	start := time.Now()
 	var r Receipt
 	host, port, addrErr := c.hostPort()
@@ -135,8 +135,13 @@ func (c *Client) send(ctx context.Context, msg []byte, buildErr error) (Receipt,
 		return r, e
 	}
 	// The system waits only 200 ms for data to go with the third segment of
-	// the handshake, so nothing may be left to do between connect and write.
+	// the handshake, so little may be left to do between connect and write.
 	conn, e := c.connect(ctx, host, port, &r)
+	if e == nil && before != nil {
+		if err := before(); err != nil {
+			e = c.dismiss(conn, err, &r)
+		}
+	}
 	if e == nil {
 		e = c.exchange(ctx, conn, msg, &r)
 	}

@@ -157,3 +157,43 @@ func taken(cloud *emulator.Server) int64 {
 	c := cloud.Counters()
 	return c.Messages + c.SMS
 }
+
+// TestSMSBefore shows when Before is called, and that its error keeps the SMS from
+// going.
+func TestSMSBefore(t *testing.T) {
+	srv, err := emulator.Start(t.Context(), emulator.Config{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, srv.Close()) }()
+	c := &socketapi.Client{Address: srv.Addr().String(), Credentials: socketapi.Credentials{DeviceKey: "ABCDWXYZ"}}
+	defer func() { require.NoError(t, c.Close()) }()
+	errBefore := errors.New("the disk is full")
+	calls := 0
+	sms := socketapi.SMS{To: "+15125551212", Text: "secret text", Before: func() error {
+		calls++
+		return errBefore
+	}}
+	receipt, err := c.SendSMS(t.Context(), sms)
+	require.ErrorIs(t, err, errBefore)
+	var failure *socketapi.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, socketapi.NotDelivered, failure.Verdict)
+	require.Zero(t, receipt.Written)
+	require.Positive(t, receipt.Sent, "the connection has its price")
+	require.Equal(t, 1, calls)
+
+	sms.Before = func() error {
+		require.Empty(t, srv.Events())
+		return nil
+	}
+	_, err = c.SendSMS(t.Context(), sms)
+	require.NoError(t, err)
+	require.Len(t, srv.Events(), 1)
+
+	c.Address = "127.0.0.1:1"
+	sms.Before = func() error {
+		t.Error("called without a connection")
+		return nil
+	}
+	_, err = c.SendSMS(t.Context(), sms)
+	require.Error(t, err)
+}

@@ -46,13 +46,27 @@ func (c *Client) exchange(ctx context.Context, conn net.Conn, msg []byte, r *Rec
 	if abort {
 		// RST takes back what is still queued. After a full answer and the
 		// cloud's FIN it carries our acknowledgement of both and needs none.
-		if l, ok := conn.(interface{ SetLinger(sec int) error }); ok {
-			_ = l.SetLinger(0)
-		}
+		abortive(conn)
 	}
 	r.count(exchangeTraffic(familyOf(r.Remote.Addr()), connected, sampleOf(conn), o, abort))
 	_ = conn.Close() // the fate of the message is known, or will never be
 	return e
+}
+
+// dismiss ends a connection on which nothing was written.
+func (c *Client) dismiss(conn net.Conn, err error, r *Receipt) *Error {
+	connected := sampleOf(conn)
+	abortive(conn)
+	r.count(exchangeTraffic(familyOf(r.Remote.Addr()), connected, sampleOf(conn), outcome{}, true))
+	_ = conn.Close() // nothing was on it
+	return &Error{Verdict: NotDelivered, Code: CodeNone, Phase: PhaseConnect, Unacked: UnackedUnknown, Err: err}
+}
+
+// abortive has Close send RST.
+func abortive(conn net.Conn) {
+	if l, ok := conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = l.SetLinger(0)
+	}
 }
 
 // longAgo is a deadline that has passed.

@@ -16,6 +16,9 @@ type SMS struct {
 	// Hologram's SDK allows 160 characters; what the cloud does with more is
 	// not documented.
 	Text string
+	// Before is called when there is a connection, before the first byte goes. An
+	// error keeps the SMS from going. It may be nil.
+	Before func() error
 }
 
 // ValidNumber says what is wrong with a telephone number, nil if nothing: it
