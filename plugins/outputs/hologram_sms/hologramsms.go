@@ -70,9 +70,8 @@ type HologramSMS struct {
 	end     func(execd.Exchange) // after it
 	sending int                  // metrics in the SMS that is out
 
-	clock    func() time.Time // of the account; nil is the system's
-	busyWait time.Duration    // for a port; 0 is the default
-	timing   gsm.SenderConfig // of tests: how long the modem may take
+	clock  func() time.Time // of the account; nil is the system's
+	tuning smsout.Modem     // how long a modem may take, for tests
 }
 
 // New returns the plugin with its default options.
@@ -172,7 +171,7 @@ func (h *HologramSMS) way(via string) (smsout.Way, error) {
 			return nil, err
 		}
 		h.client = client
-		return &socketWay{&smsout.Socket{Client: client, Begin: h.exchangeBegins, End: h.exchangeEnds}, h}, nil
+		return &watched{Way: &smsout.Socket{Client: client, Begin: h.exchangeBegins, End: h.exchangeEnds}, h: h}, nil
 	}
 	pin, err := h.PIN()
 	if err != nil {
@@ -183,10 +182,10 @@ func (h *HologramSMS) way(via string) (smsout.Way, error) {
 		h.Log.Errorf("The PIN in %s was refused before and is not tried again until the file is changed", h.PINFile)
 		pin = ""
 	}
-	cfg := h.timing
-	cfg.PIN, cfg.InitCommands, cfg.OnReport, cfg.Log = pin, h.InitCommands, h.reported, h.Log
-	m := &smsout.Modem{Port: h.Port, BaudRate: h.BaudRate, Sender: cfg, Reports: h.StatusReports, BusyWait: h.busyWait}
-	return &modemWay{m, h}, nil
+	m := h.tuning
+	m.Port, m.BaudRate, m.Reports = h.Port, h.BaudRate, h.StatusReports
+	m.Sender.PIN, m.Sender.InitCommands, m.Sender.OnReport, m.Sender.Log = pin, h.InitCommands, h.reported, h.Log
+	return &watched{Way: &m, h: h}, nil
 }
 
 // reported logs what became of a part.

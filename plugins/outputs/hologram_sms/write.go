@@ -70,37 +70,44 @@ func (h *HologramSMS) readCredentials() {
 	h.client.Credentials, h.reload = credentials, false
 }
 
-// socketWay is the way through the cloud. It notes that the credentials were
-// refused.
-type socketWay struct {
-	*smsout.Socket
-	h *HologramSMS
+// watched is a way of the plugin. It notes that credentials or a PIN were refused,
+// and says when the way fails and works again, where the host does not learn it
+// because another way works.
+type watched struct {
+	smsout.Way
+	h       *HologramSMS
+	failing bool
 }
 
 // Send implements smsout.Way.
-func (w *socketWay) Send(ctx context.Context, m smsout.Message) error {
-	err := w.Socket.Send(ctx, m)
+func (w *watched) Send(ctx context.Context, m smsout.Message) error {
+	err := w.Way.Send(ctx, m)
 	if e, ok := errors.AsType[*socketapi.Error](err); ok && e.Verdict == socketapi.RefusedCredentials {
 		w.h.reload = true
 	}
-	return err
-}
-
-// modemWay is the way through the modem. It notes that the PIN was refused.
-type modemWay struct {
-	*smsout.Modem
-	h *HologramSMS
-}
-
-// Send implements smsout.Way.
-func (w *modemWay) Send(ctx context.Context, m smsout.Message) error {
-	err := w.Modem.Send(ctx, m)
 	if errors.Is(err, gsm.ErrPINRefused) {
 		if err := w.h.pinMark.Set(); err != nil {
 			w.h.Log.Errorf("It cannot be kept that the PIN was refused, and it is tried again at the next start: %v", err)
 		}
 	}
+	if len(w.h.Via) > 1 && ctx.Err() == nil {
+		switch e, _ := errors.AsType[*smsout.WayError](err); {
+		case err == nil && w.failing:
+			w.h.Log.Infof("SMS go through the %s again", w.Name())
+			w.failing = false
+		case e != nil && !w.failing && (e.Verdict == smsout.NotSent || e.Verdict == smsout.Stopped):
+			w.h.Log.Warnf("No SMS through the %s: %v", w.Name(), err)
+			w.failing = true
+		}
+	}
 	return err
+}
+
+// Finish implements smsout.Finisher.
+func (w *watched) Finish(ctx context.Context) {
+	if f, ok := w.Way.(smsout.Finisher); ok {
+		f.Finish(ctx)
+	}
 }
 
 // fate is what becomes of a metric.
