@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,7 +146,7 @@ const alarmLine = "alarm,site=north level=4.81 1700000000000000000"
 
 // now is a line with the time of now, as max_age is an hour.
 func now(line string) string {
-	return strings.Replace(line, "1700000000000000000", fmt.Sprint(time.Now().UnixNano()), 1)
+	return strings.Replace(line, "1700000000000000000", strconv.FormatInt(time.Now().UnixNano(), 10), 1)
 }
 
 // TestAlarm shows that an alarm becomes one SMS, whatever is up.
