@@ -34,7 +34,7 @@ type pipeline struct {
 	at       int
 	slots    []int // of variables that take the value
 	declares bool  // rather than assigns
-	commands []command
+	commands []*command
 }
 
 // command is a function with its arguments, or an operand: a value, or a method
@@ -42,8 +42,8 @@ type pipeline struct {
 type command struct {
 	at       int
 	function *function // nil: it is first
-	first    operand
-	args     []operand
+	first    *operand
+	args     []*operand
 }
 
 // operand is where a value comes from, and the names of what is taken of it.
@@ -67,6 +67,8 @@ const (
 )
 
 // parser reads a template. What it takes is a subset of what text/template does.
+// Its methods end with fail where the template is wrong, as in text/template:
+// there is nothing to go on with.
 type parser struct {
 	text string
 	at   int      // of the next byte
@@ -82,9 +84,10 @@ const (
 	rightMark = "}}"
 )
 
-func (p *parser) errorf(at int, format string, args ...any) error {
+// fail ends parsing: parse returns the error.
+func (p *parser) fail(at int, format string, args ...any) {
 	line, character := p.lineOf(at)
-	return &SyntaxError{Line: line, Character: character, Problem: fmt.Sprintf(format, args...)}
+	panic(&SyntaxError{Line: line, Character: character, Problem: fmt.Sprintf(format, args...)})
 }
 
 func (p *parser) lineOf(at int) (line, character int) {
@@ -101,26 +104,35 @@ func (p *parser) place(at int) string {
 }
 
 // parse reads all of the template.
-func (p *parser) parse() ([]node, error) {
-	nodes, end, at, err := p.list()
-	if err != nil {
-		return nil, err
+func (p *parser) parse() (nodes []node, err error) {
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case *SyntaxError:
+			nodes, err = nil, e
+		default:
+			panic(e)
+		}
+	}()
+	if len(p.text) > MaxTemplate {
+		p.fail(MaxTemplate, "the template is longer than %d bytes", MaxTemplate)
 	}
+	nodes, end, at := p.list()
 	if end != "" {
-		return nil, p.errorf(at, "%s without if, with or range before it", end)
+		p.fail(at, "%s without if, with or range before it", end)
 	}
 	return nodes, nil
 }
 
 // list reads text and actions up to the end of the template or to "end" or
 // "else", whose word and place it returns, with the parser behind the word.
-func (p *parser) list() (nodes []node, word string, at int, err error) {
+func (p *parser) list() (nodes []node, word string, at int) {
 	for {
 		text := p.text[p.at:]
 		i := strings.Index(text, leftMark)
 		if i < 0 {
 			p.at = len(p.text)
-			return appendText(nodes, text), "", 0, nil
+			return appendText(nodes, text), "", 0
 		}
 		start := p.at + i
 		p.at = start + len(leftMark)
@@ -131,37 +143,25 @@ func (p *parser) list() (nodes []node, word string, at int, err error) {
 		}
 		nodes = appendText(nodes, text)
 		if strings.HasPrefix(p.text[p.at:], "/*") {
-			if err := p.comment(start); err != nil {
-				return nil, "", 0, err
-			}
+			p.comment(start)
 			continue
 		}
 		p.skip()
 		if p.at >= len(p.text) {
-			return nil, "", 0, p.errorf(start, "this action has no end; want %s", rightMark)
+			p.fail(start, "this action has no end; want %s", rightMark)
 		}
 		word, at := p.word()
 		switch word {
 		case "end", "else":
-			return nodes, word, at, nil
+			return nodes, word, at
 		case "if", "with", "range":
-			n, err := p.block(word, at)
-			if err != nil {
-				return nil, "", 0, err
-			}
-			nodes = append(nodes, n)
+			nodes = append(nodes, p.block(word, at))
 		case "define", "template", "block", "break", "continue":
-			return nil, "", 0, p.errorf(at, "%s is not taken here; there are if, else, with, range and end", word)
+			p.fail(at, "%s is not taken here; there are if, else, with, range and end", word)
 		default:
 			p.at = at
-			pipe, err := p.pipeline(pipeAction)
-			if err != nil {
-				return nil, "", 0, err
-			}
-			if err := p.finish(); err != nil {
-				return nil, "", 0, err
-			}
-			nodes = append(nodes, node{kind: actionNode, pipe: pipe})
+			nodes = append(nodes, node{kind: actionNode, pipe: p.pipeline(pipeAction)})
+			p.finish()
 		}
 	}
 }
@@ -174,18 +174,18 @@ func appendText(nodes []node, text string) []node {
 }
 
 // comment passes over a comment, whose action began at start.
-func (p *parser) comment(start int) error {
+func (p *parser) comment(start int) {
 	p.at += len("/*")
 	i := strings.Index(p.text[p.at:], "*/")
 	if i < 0 {
-		return p.errorf(start, "this comment has no end; want */}}")
+		p.fail(start, "this comment has no end; want */}}")
 	}
 	p.at += i + len("*/")
-	if n := p.closing(); n > 0 {
-		p.close(n)
-		return nil
+	n := p.closing()
+	if n == 0 {
+		p.fail(p.at, "something stands behind the comment; want */}} at its end")
 	}
-	return p.errorf(p.at, "something stands behind the comment; want */}} at its end")
+	p.close(n)
 }
 
 // skip passes over space.
@@ -222,32 +222,30 @@ func (p *parser) close(mark int) {
 }
 
 // finish passes over the end of an action.
-func (p *parser) finish() error {
+func (p *parser) finish() {
 	p.skip()
 	n := p.closing()
 	if n == 0 {
-		return p.unexpected("the end of the action")
+		p.unexpected("the end of the action")
 	}
 	p.close(n)
-	return nil
 }
 
-// unexpected is the error for what comes next.
-func (p *parser) unexpected(want string) error {
+// unexpected fails because of what comes next.
+func (p *parser) unexpected(want string) {
 	if p.at >= len(p.text) {
-		return p.errorf(p.at, "the template ends; want %s", want)
+		p.fail(p.at, "the template ends; want %s", want)
 	}
 	r, _ := utf8.DecodeRuneInString(p.text[p.at:])
-	return p.errorf(p.at, "found %q; want %s", r, want)
+	p.fail(p.at, "found %q; want %s", r, want)
 }
 
 // ended checks that a name ends where it does: another character in it is a
 // mistake.
-func (p *parser) ended() error {
-	if p.at >= len(p.text) || strings.IndexByte(space+".,|:()", p.text[p.at]) >= 0 || p.closing() > 0 {
-		return nil
+func (p *parser) ended() {
+	if p.at < len(p.text) && strings.IndexByte(space+".,|:()", p.text[p.at]) < 0 && p.closing() == 0 {
+		p.unexpected("space")
 	}
-	return p.unexpected("space")
 }
 
 // word reads the letters, digits and underlines that come next.
@@ -264,69 +262,47 @@ func (p *parser) word() (word string, at int) {
 }
 
 // block reads what is up to the "end" of an if, with or range.
-func (p *parser) block(word string, at int) (node, error) {
-	var n node
+func (p *parser) block(word string, at int) node {
+	n := node{kind: ifNode}
+	context := pipeAction
 	switch word {
-	case "if":
-		n.kind = ifNode
 	case "with":
 		n.kind = withNode
-	default:
-		n.kind = rangeNode
+	case "range":
+		n.kind, context = rangeNode, pipeRange
 	}
-	if err := p.ended(); err != nil {
-		return n, err
-	}
+	p.ended()
 	scope := len(p.vars)
-	defer func() { p.vars = p.vars[:scope] }()
-	context := pipeAction
-	if n.kind == rangeNode {
-		context = pipeRange
-	}
-	var err error
-	if n.pipe, err = p.pipeline(context); err != nil {
-		return n, err
-	}
-	if err = p.finish(); err != nil {
-		return n, err
-	}
-	inner := len(p.vars)
+	n.pipe = p.pipeline(context)
+	p.finish()
+	inner, inside := len(p.vars), p.inside
 	if n.kind != ifNode {
 		p.inside++
 	}
 	var end string
-	n.body, end, _, err = p.list()
-	if n.kind != ifNode {
-		p.inside--
-	}
-	if err != nil {
-		return n, err
-	}
-	p.vars = p.vars[:inner]
+	n.body, end, _ = p.list()
+	p.vars, p.inside = p.vars[:inner], inside
 	if end == "" {
-		return n, p.errorf(at, "this %s has no end; want {{end}}", word)
+		p.fail(at, "this %s has no end; want {{end}}", word)
 	}
 	if end == "else" {
 		p.skip()
 		next, nextAt := p.word()
 		if next == word && n.kind != rangeNode {
-			nested, err := p.block(word, nextAt)
-			n.orElse = []node{nested}
-			return n, err // its end is ours
+			n.orElse = []node{p.block(word, nextAt)} // its end is ours
+			p.vars = p.vars[:scope]
+			return n
 		}
 		p.at = nextAt
-		if err := p.finish(); err != nil {
-			return n, err
-		}
+		p.finish()
 		elseAt := p.at
-		if n.orElse, end, _, err = p.list(); err != nil {
-			return n, err
-		}
-		if end != "end" {
-			return n, p.errorf(elseAt, "this else has no end; want {{end}}")
+		if n.orElse, end, _ = p.list(); end != "end" {
+			p.fail(elseAt, "this else has no end; want {{end}}")
 		}
 	}
-	return n, p.finish()
+	p.finish()
+	p.vars = p.vars[:scope]
+	return n
 }
 
 // What a pipeline may be.
@@ -338,20 +314,13 @@ const (
 
 // pipeline reads up to the end of the action, or to a parenthesis if it is in
 // such.
-func (p *parser) pipeline(context int) (*pipeline, error) {
+func (p *parser) pipeline(context int) *pipeline {
 	p.skip()
 	pipe := &pipeline{at: p.at}
-	names, err := p.variables(context, pipe)
-	if err != nil {
-		return nil, err
-	}
+	names := p.variables(context, pipe)
 	for {
 		p.skip()
-		c, err := p.command(len(pipe.commands) > 0)
-		if err != nil {
-			return nil, err
-		}
-		pipe.commands = append(pipe.commands, c)
+		pipe.commands = append(pipe.commands, p.command(len(pipe.commands) > 0))
 		p.skip()
 		if !strings.HasPrefix(p.text[p.at:], "|") {
 			break
@@ -359,52 +328,43 @@ func (p *parser) pipeline(context int) (*pipeline, error) {
 		p.at++
 	}
 	if context == pipeRange {
-		if err := p.rangeable(pipe); err != nil {
-			return nil, err
-		}
+		p.rangeable(pipe)
 	}
 	for _, name := range names { // from here on, not in the pipeline itself
 		pipe.slots = append(pipe.slots, len(p.vars))
 		p.vars = append(p.vars, name)
 	}
 	p.most = max(p.most, len(p.vars))
-	return pipe, nil
+	return pipe
 }
 
 // rangeable refuses at once what certainly cannot be gone through.
-func (p *parser) rangeable(pipe *pipeline) error {
+func (p *parser) rangeable(pipe *pipeline) {
 	c := pipe.commands[len(pipe.commands)-1]
-	if c.function != nil && c.function.name != "or" && c.function.name != "and" || c.function == nil && c.first.kind == literal {
-		return p.errorf(c.at, "range goes through .Tags and .Fields only")
+	if c.function != nil && !c.function.lazy || c.function == nil && c.first.kind == literal {
+		p.fail(c.at, "range goes through .Tags and .Fields only")
 	}
-	return nil
 }
 
 // variables reads "$name :=", "$name =" or, for range, "$key, $value :=", if one
 // of them comes next. It returns the names of variables that are declared.
-func (p *parser) variables(context int, pipe *pipeline) (names []string, err error) {
+func (p *parser) variables(context int, pipe *pipeline) (names []string) {
 	begin := p.at
-	first, ok := p.variable()
-	if !ok {
-		return nil, nil
-	}
-	if err := p.ended(); err != nil {
-		return nil, err
+	first := p.variable()
+	if first == "" {
+		return nil
 	}
 	names = []string{first}
 	p.skip()
 	if strings.HasPrefix(p.text[p.at:], ",") {
 		if context != pipeRange {
-			return nil, p.errorf(p.at, "only range sets two variables")
+			p.fail(p.at, "only range sets two variables")
 		}
 		p.at++
 		p.skip()
-		second, ok := p.variable()
-		if !ok {
-			return nil, p.unexpected("a variable such as $value")
-		}
-		if err := p.ended(); err != nil {
-			return nil, err
+		second := p.variable()
+		if second == "" {
+			p.unexpected("a variable such as $value")
 		}
 		names = append(names, second)
 		p.skip()
@@ -414,72 +374,65 @@ func (p *parser) variables(context int, pipe *pipeline) (names []string, err err
 	switch {
 	case !declares && !assigns && len(names) == 1:
 		p.at = begin // it is an operand
-		return nil, nil
+		return nil
 	case context == pipeNested:
-		return nil, p.errorf(begin, "no variable is set in parentheses here")
+		p.fail(begin, "no variable is set in parentheses here")
 	case declares:
 		p.at += len(":=")
 		pipe.declares = true
 		if slices.Contains(names, "$") {
-			return nil, p.errorf(begin, "$ is the metric and cannot be set")
+			p.fail(begin, "$ is the metric and cannot be set")
 		}
-		return names, nil
+		return names
 	case assigns && context == pipeRange:
-		return nil, p.errorf(p.at, "want := to declare the variables of a range")
+		p.fail(p.at, "want := to declare the variables of a range")
 	case assigns:
 		p.at += len("=")
-		slot, ok := p.slot(first)
-		if !ok {
-			return nil, p.errorf(begin, "the variable %s is not known here", first)
-		}
-		pipe.slots = []int{slot}
-		return nil, nil
+		pipe.slots = []int{p.slot(first, begin)}
+		return nil
 	}
-	return nil, p.unexpected(`":="`)
+	p.unexpected(`":="`)
+	return nil
 }
 
 // variable reads "$" or "$name" if that comes next.
-func (p *parser) variable() (name string, ok bool) {
+func (p *parser) variable() string {
 	if p.at >= len(p.text) || p.text[p.at] != '$' {
-		return "", false
+		return ""
 	}
 	p.at++
 	word, _ := p.word()
-	return "$" + word, true
+	p.ended()
+	return "$" + word
 }
 
-// slot returns where a variable is.
-func (p *parser) slot(name string) (int, bool) {
-	found := false
-	slot := 0
+// slot returns where the variable is that stands at an offset.
+func (p *parser) slot(name string, at int) int {
+	slot := -1
 	for i, v := range p.vars {
-		if v == name { // the last one counts
-			slot, found = i, true
+		if v == name {
+			slot = i // the last one counts
 		}
 	}
-	return slot, found
+	if slot < 0 {
+		p.fail(at, "the variable %s is not known here", name)
+	}
+	return slot
 }
 
 // command reads one command; given tells that it gets the value of the one
 // before.
-func (p *parser) command(given bool) (command, error) {
-	c := command{at: p.at}
+func (p *parser) command(given bool) *command {
+	c := &command{at: p.at}
 	word, at := p.word()
-	switch {
-	case word == "" || word == "true" || word == "false" || word[0] >= '0' && word[0] <= '9':
+	if word == "" || word == "true" || word == "false" || word[0] >= '0' && word[0] <= '9' {
 		p.at = at
-		first, err := p.operand()
-		if err != nil {
-			return c, err
-		}
-		c.first = first
-	default:
+		c.first = p.operand()
+	} else {
 		if c.function = functionOf(word); c.function == nil {
-			return c, p.errorf(at, "%s is no function here; there are %s", word, functionNames())
+			p.fail(at, "%s is no function here; there are %s", word, functionNames())
 		}
-		if err := p.ended(); err != nil {
-			return c, err
-		}
+		p.ended()
 	}
 	for {
 		before := p.at
@@ -488,96 +441,80 @@ func (p *parser) command(given bool) (command, error) {
 			break
 		}
 		if p.at == before {
-			return c, p.unexpected("space, | or the end of the action")
+			p.unexpected("space, | or the end of the action")
 		}
-		arg, err := p.operand()
-		if err != nil {
-			return c, err
-		}
-		if err := p.method(&arg, 0); err != nil {
-			return c, err
-		}
+		arg := p.operand()
+		p.method(arg, 0)
 		c.args = append(c.args, arg)
 	}
 	n := len(c.args)
 	if given {
 		n++
 	}
-	return c, p.checkCommand(&c, n)
+	p.checkCommand(c, n)
+	return c
 }
 
 // checkCommand checks a command of n arguments.
-func (p *parser) checkCommand(c *command, n int) error {
+func (p *parser) checkCommand(c *command, n int) {
 	f := c.function
 	switch {
 	case f == nil && len(c.first.names) > 0:
-		return p.method(&c.first, n)
+		p.method(c.first, n)
 	case f == nil && n > 0:
-		return p.errorf(c.at, "this is no function and takes no value")
+		p.fail(c.at, "this is no function and takes no value")
 	case f == nil:
-		return nil
 	case n < f.least || f.most >= 0 && n > f.most:
-		return p.errorf(c.at, "%s has %d arguments; want %s", f.name, n, f.want)
+		p.fail(c.at, "%s has %d arguments; want %s", f.name, n, f.want)
 	case f.check != nil && len(c.args) > 0 && c.args[0].kind == literal:
 		if err := f.check(c.args[0].value); err != nil {
-			return p.errorf(c.args[0].at, "%s: %v", f.name, err)
+			p.fail(c.args[0].at, "%s: %v", f.name, err)
 		}
 	}
-	return nil
 }
 
 // method checks the names that are taken of the metric; n values are given.
-func (p *parser) method(o *operand, n int) error {
-	if len(o.names) == 0 {
-		return nil
+func (p *parser) method(o *operand, n int) {
+	if len(o.names) == 0 || o.kind != dollar && (o.kind != dot || p.inside > 0) {
+		return // what else has names is known when the template is filled in
 	}
-	ofMetric := o.kind == dollar || o.kind == dot && p.inside == 0
-	if !ofMetric {
-		return nil // known when the template is filled in
-	}
-	name := o.names[0]
+	all := strings.Join(o.names, ".")
+	name, deeper := o.names[0], o.names[1:]
 	want := 0
-	deeper := o.names[1:]
 	switch name {
 	case "Name":
 		if len(deeper) > 0 {
-			return p.errorf(o.at, ".%s has nothing in it", name)
+			p.fail(o.at, ".%s has nothing in it", name)
 		}
 	case "Tags", "Fields":
 		if len(deeper) > 1 {
-			return p.errorf(o.at, ".%s has nothing in it", strings.Join(o.names[:2], "."))
+			p.fail(o.at, ".%s.%s has nothing in it", name, deeper[0])
 		}
 	case "Time":
-		if len(deeper) > 0 {
-			last := deeper[len(deeper)-1]
-			for _, d := range deeper[:len(deeper)-1] {
-				if d != "UTC" {
-					return p.errorf(o.at, ".Time has no %s; %s", d, timeHas)
-				}
-			}
-			switch last {
-			case "Format":
+		for i, d := range deeper {
+			switch last := i == len(deeper)-1; {
+			case d == "UTC", last && d == "Unix":
+			case last && d == "Format":
 				want = 1
-			case "UTC", "Unix":
 			default:
-				return p.errorf(o.at, ".Time has no %s; %s", last, timeHas)
+				p.fail(o.at, ".Time has no %s; %s", d, timeHas)
 			}
 		}
 	case "Tag", "Field":
 		if len(deeper) > 0 {
-			return p.errorf(o.at, `.%s has nothing in it; want .%s "key"`, name, name)
+			p.fail(o.at, `.%s has nothing in it; want .%s "key"`, name, name)
 		}
 		want = 1
 	default:
-		return p.errorf(o.at, "there is no .%s; %s", name, metricHas)
+		p.fail(o.at, "there is no .%s; %s", name, metricHas)
 	}
-	if n != want {
-		if want == 0 {
-			return p.errorf(o.at, ".%s takes no value", strings.Join(o.names, "."))
-		}
-		return p.errorf(o.at, `.%s takes one value; want (.%s "…")`, strings.Join(o.names, "."), strings.Join(o.names, "."))
+	switch {
+	case n == want:
+	case want == 0:
+		p.fail(o.at, ".%s takes no value", all)
+	default:
+		p.fail(o.at, `.%s takes one value; want (.%s "…")`, all, all)
 	}
-	return nil
 }
 
 const (
@@ -586,72 +523,65 @@ const (
 )
 
 // operand reads one operand.
-func (p *parser) operand() (operand, error) {
-	o := operand{at: p.at}
+func (p *parser) operand() *operand {
+	o := &operand{at: p.at}
 	if p.at >= len(p.text) {
-		return o, p.unexpected("a value")
+		p.unexpected("a value")
 	}
-	var err error
 	switch c := p.text[p.at]; {
 	case c == '"' || c == '`':
-		o.value, err = p.quoted(c)
-		return o, err
+		o.value = p.quoted(c)
+		return o
 	case c == '(':
 		p.at++
-		o.kind = nested
-		if o.pipe, err = p.pipeline(pipeNested); err != nil {
-			return o, err
-		}
+		o.kind, o.pipe = nested, p.pipeline(pipeNested)
 		p.skip()
 		if !strings.HasPrefix(p.text[p.at:], ")") {
-			return o, p.unexpected(`")"`)
+			p.unexpected(`")"`)
 		}
 		p.at++
 		if strings.HasPrefix(p.text[p.at:], ".") {
-			return o, p.errorf(p.at, "nothing can be taken of what is in parentheses")
+			p.fail(p.at, "nothing can be taken of what is in parentheses")
 		}
-		return o, nil
+		return o
 	case c == '.' && !p.digitAt(p.at+1):
 		o.kind = dot
 		if name := p.name(); name != "" {
 			o.names = append(o.names, name)
 		}
 	case c == '$':
-		name, _ := p.variable()
 		o.kind = dollar
-		if name != "$" {
-			o.kind = variable
-			var ok bool
-			if o.slot, ok = p.slot(name); !ok {
-				return o, p.errorf(o.at, "the variable %s is not known here", name)
-			}
+		if name := p.variable(); name != "$" {
+			o.kind, o.slot = variable, p.slot(name, o.at)
 		}
 	case c == '+' || c == '-' || p.digitAt(p.at) || c == '.':
-		o.value, err = p.number()
-		return o, err
+		o.value = p.number()
+		return o
 	case c == '\'':
-		return o, p.errorf(o.at, `want text in "…"`)
+		p.fail(o.at, `want text in "…"`)
 	default:
 		word, _ := p.word()
 		switch {
 		case word == "true" || word == "false":
 			o.value = word == "true"
-			return o, p.ended()
+			p.ended()
+			return o
 		case functionOf(word) != nil:
-			return o, p.errorf(o.at, "a function with its values needs parentheses here: (%s …)", word)
+			p.fail(o.at, "a function with its values needs parentheses here: (%s …)", word)
 		case word != "":
-			return o, p.errorf(o.at, "%s is no value", word)
+			p.fail(o.at, "%s is no value", word)
 		}
-		return o, p.unexpected("a value")
+		p.unexpected("a value")
 	}
 	for (o.kind != dot || len(o.names) > 0) && strings.HasPrefix(p.text[p.at:], ".") && !p.digitAt(p.at+1) {
 		name := p.name()
 		if name == "" {
-			return o, p.unexpected("a name")
+			p.unexpected("a name")
 		}
 		o.names = append(o.names, name)
 	}
-	return o, p.ended()
+	p.ended()
+	return o
 }
 
 // name reads a dot and the name behind it, of which there may be none.
@@ -666,7 +596,7 @@ func (p *parser) digitAt(i int) bool {
 }
 
 // quoted reads a text in quotes.
-func (p *parser) quoted(quote byte) (string, error) {
+func (p *parser) quoted(quote byte) string {
 	start := p.at
 	for i := start + 1; i < len(p.text); i++ {
 		switch c := p.text[i]; {
@@ -674,20 +604,21 @@ func (p *parser) quoted(quote byte) (string, error) {
 			p.at = i + 1
 			text, err := strconv.Unquote(p.text[start:p.at])
 			if err != nil {
-				return "", p.errorf(start, `this text has a backslash that means nothing; \\ is a backslash`)
+				p.fail(start, `this text has a backslash that means nothing; \\ is a backslash`)
 			}
-			return text, nil
+			return text
 		case c == '\\' && quote == '"':
 			i++
 		case c == '\n' && quote == '"':
-			return "", p.errorf(start, "this text has no end on its line")
+			p.fail(start, "this text has no end on its line")
 		}
 	}
-	return "", p.errorf(start, "this text has no end; a quote is missing")
+	p.fail(start, "this text has no end; a quote is missing")
+	return ""
 }
 
 // number reads a whole or decimal number.
-func (p *parser) number() (any, error) {
+func (p *parser) number() any {
 	start := p.at
 	if c := p.text[p.at]; c == '+' || c == '-' {
 		p.at++
@@ -698,19 +629,19 @@ func (p *parser) number() (any, error) {
 	text := p.text[start:p.at]
 	digits := strings.TrimLeft(text, "+-")
 	// Others, such as 0x10, 010 and 1_000, are numbers to text/template.
-	if rest, at := p.word(); rest != "" || len(digits) > 1 && digits[0] == '0' && digits[1] != '.' {
-		p.at = at
-		return nil, p.errorf(start, "numbers are written as 12, -3 and 0.5 here")
+	if rest, _ := p.word(); rest != "" || len(digits) > 1 && digits[0] == '0' && digits[1] != '.' {
+		p.fail(start, "numbers are written as 12, -3 and 0.5 here")
 	}
 	if !strings.Contains(text, ".") {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			if int64(int(n)) == n {
-				return int(n), nil
+				return int(n)
 			}
-			return n, nil
+			return n
 		}
 	} else if f, err := strconv.ParseFloat(text, 64); err == nil {
-		return f, nil
+		return f
 	}
-	return nil, p.errorf(start, "this is no number, or too large a one")
+	p.fail(start, "this is no number, or too large a one")
+	return nil
 }

@@ -142,7 +142,7 @@ func (r *run) pipeline(p *pipeline, dot any) (any, error) {
 	var value any
 	for i := range p.commands {
 		var err error
-		if value, err = r.command(&p.commands[i], dot, value, i > 0); err != nil {
+		if value, err = r.command(p.commands[i], dot, value, i > 0); err != nil {
 			return nil, err
 		}
 	}
@@ -160,7 +160,7 @@ func (r *run) command(c *command, dot, last any, given bool) (any, error) {
 	}
 	args := make([]any, 0, len(c.args)+1)
 	for i := range c.args {
-		v, err := r.operand(&c.args[i], dot, nil)
+		v, err := r.operand(c.args[i], dot, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -170,7 +170,7 @@ func (r *run) command(c *command, dot, last any, given bool) (any, error) {
 		args = append(args, last)
 	}
 	if c.function == nil {
-		return r.operand(&c.first, dot, args)
+		return r.operand(c.first, dot, args)
 	}
 	v, err := c.function.call(args)
 	if err != nil {
@@ -182,7 +182,7 @@ func (r *run) command(c *command, dot, last any, given bool) (any, error) {
 // logic is and and or, which look at no more arguments than they need.
 func (r *run) logic(c *command, dot, last any, given bool) (v any, err error) {
 	for i := range c.args {
-		if v, err = r.operand(&c.args[i], dot, nil); err != nil {
+		if v, err = r.operand(c.args[i], dot, nil); err != nil {
 			return nil, err
 		}
 		if truth(v) == (c.function.name == "or") {

@@ -72,9 +72,6 @@ func (e *SyntaxError) Error() string {
 // Parse reads a template. An error is a [*SyntaxError].
 func Parse(text string) (*Template, error) {
 	p := parser{text: text}
-	if len(text) > MaxTemplate {
-		return nil, p.errorf(MaxTemplate, "the template is longer than %d bytes", MaxTemplate)
-	}
 	nodes, err := p.parse()
 	if err != nil {
 		return nil, err
