@@ -3,6 +3,7 @@ package execd
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -386,7 +387,7 @@ func (d *dispatcher) judge(err error, left int) (ok bool) {
 	for _, it := range d.current[len(items):] {
 		it.offered = false
 	}
-	if d.settleAll(err, items) {
+	if d.settleAll(err, items, d.condemn) {
 		d.succeed()
 		return true
 	}
@@ -394,8 +395,9 @@ func (d *dispatcher) judge(err error, left int) (ok bool) {
 	return false
 }
 
-// settleAll settles what an error of Write or WriteFallback says of the items, and tells whether that is all of them.
-func (d *dispatcher) settleAll(err error, items []*item) bool {
+// settleAll settles what an error of Write or WriteFallback says of the items, and tells whether that is all of them. What
+// is rejected is given to reject.
+func (d *dispatcher) settleAll(err error, items []*item, reject func(it *item, reason error)) bool {
 	if err == nil {
 		for _, it := range items {
 			d.accept(it)
@@ -421,14 +423,14 @@ func (d *dispatcher) settleAll(err error, items []*item) bool {
 			continue
 		}
 		if it := d.current[n]; !it.settled {
-			d.condemn(it, partial.rejectReason(i))
+			reject(it, partial.rejectReason(i))
 		}
 	}
 	if bad {
 		d.log.Error(errBadIndex)
 	}
-	for _, it := range items {
-		if !it.settled {
+	for i, it := range items {
+		if !it.settled && !slices.Contains(partial.MetricsReject, i) {
 			return false
 		}
 	}

@@ -128,7 +128,7 @@ func (d *dispatcher) fallBack() bool {
 	f.used.Store(true)
 	d.passed = false
 	err := f.out.WriteFallback(metrics)
-	all := d.settleAll(err, d.current)
+	all := d.settleAll(err, d.current, d.leaveToLink)
 	d.current = d.current[:0]
 	d.release()
 	if all {
@@ -141,6 +141,12 @@ func (d *dispatcher) fallBack() bool {
 	d.logFailure(show, "the fallback %s: %v; %s wait for its next try in %v", cannotSend(err), err, plural(f.eligible(), "metric"),
 		Duration(wait.Round(time.Second)))
 	return false
+}
+
+// leaveToLink notes that an item cannot go by the fallback, but still by the link.
+func (d *dispatcher) leaveToLink(it *item, reason error) {
+	it.second = false
+	d.log.Infof("left to the link: %v", reason)
 }
 
 // eligible is how many of the items in flight wait to go this way.

@@ -80,7 +80,8 @@ type FallbackWriter interface {
 	// from the first failure of an unbroken series. No names is no fallback. It is called after Init and returns the
 	// same each time.
 	Fallback() (names Patterns, after time.Duration)
-	// WriteFallback does what Write does, the second way: nil, a *PartialWriteError and a Hinter mean the same. What it
+	// WriteFallback does what Write does, the second way: nil, a *PartialWriteError and a Hinter mean the same, except
+	// that what it rejects can still go to Write, and is not offered to WriteFallback again by this process. What it
 	// accepts is never given to Write. A failure makes it wait, for itself and not for the link. It is called on the
 	// goroutine that calls Write, also when Connect has failed, and is followed by Close at the end.
 	WriteFallback(metrics []telegraf.Metric) error
