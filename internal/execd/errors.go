@@ -116,13 +116,14 @@ func optionText(option, source, text string) string {
 
 const hidden = "(hidden)"
 
-// secret tells whether an option's value must not be shown: because of its name, or that of a table it is in.
+// secret tells whether an option's value must not be shown, because of its name or that of a table it is in: it is a
+// secret, or has telephone numbers ("to").
 func secret(option string) bool {
 	if strings.HasSuffix(option, "_file") {
 		return false
 	}
 	option = strings.ReplaceAll(strings.ToLower(option), ".", "_")
-	for _, word := range []string{"key", "secret", "password", "passwd", "token", "credential", "pin", "auth"} {
+	for _, word := range []string{"key", "secret", "password", "passwd", "token", "credential", "pin", "auth", "to"} {
 		for part := range strings.SplitSeq(option, "_") {
 			if part == word || part == word+"s" {
 				return true
