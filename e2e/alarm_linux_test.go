@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 // alarmRig is a Telegraf whose alarms become SMS, with a cloud and a modem.
 type alarmRig struct {
 	dir      string
+	namepass string // of Telegraf; alarm by default
 	address  string // of the cloud
 	log      string // of the cloud
 	cloud    *lab.Emulator
@@ -46,7 +48,7 @@ const alarmTelegraf = `
   restart_delay = "1s"
   data_format = "influx"
   influx_uint_support = true
-  namepass = ["alarm"]
+  namepass = %s
 `
 
 // newAlarmRig prepares a rig that begins with cloud and modem as told.
@@ -91,7 +93,7 @@ func (r *alarmRig) start(t *testing.T, plugin string, lines ...string) {
 		require.NoError(t, os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600))
 	}
 	file("alarms", strings.Join(lines, "\n")+"\n")
-	file("telegraf.conf", fmt.Sprintf(alarmTelegraf, r.dir, binaries.hologram, r.dir))
+	file("telegraf.conf", fmt.Sprintf(alarmTelegraf, r.dir, binaries.hologram, r.dir, cmp.Or(r.namepass, `["alarm"]`)))
 	file("plugin.conf", strings.NewReplacer("ADDRESS", r.address, "BUFFER", filepath.Join(r.dir, "buffer"), "PORT", r.modem.Link).Replace(plugin))
 	var err error
 	r.telegraf, err = lab.StartTelegraf(binaries.telegraf, r.dir, nil, filepath.Join(r.dir, "telegraf.conf"))
@@ -310,4 +312,74 @@ func TestAlarmKills(t *testing.T) {
 	require.Greater(t, len(cloud)+len(modem), limit/4, "else nothing was shown")
 	require.NotEmpty(t, cloud)
 	require.NotEmpty(t, modem)
+}
+
+// TestFallback shows that alarms reach the cloud by SMS while the data link is down,
+// and everything else when it is up again, each metric once.
+func TestFallback(t *testing.T) {
+	t.Parallel()
+	r := newAlarmRig(t, false, true)
+	var lines, alarms, others []string
+	for i := range 40 {
+		line := now(fmt.Sprintf("alarm,pump=%d level=%v 1700000000000000000", i, rand.Float64()))
+		if i%2 == 0 {
+			line = strings.Replace(line, "alarm", "other", 1)
+			others = append(others, line)
+		} else {
+			alarms = append(alarms, line)
+		}
+		lines = append(lines, line)
+	}
+	r.namepass = `["alarm", "other"]`
+	r.start(t, `
+[[outputs.hologram]]
+  address = "ADDRESS"
+  device_key = "aB3-xYz9"
+  buffer_directory = "BUFFER"
+  flush_interval = "1s"
+  retry_backoff_min = "1s"
+  retry_backoff_max = "2s"
+  [outputs.hologram.fallback]
+    namepass = ["alarm"]
+    after = "10s"
+    port = "PORT"
+`, lines...)
+	var sent []lab.SentSMS
+	require.Eventually(t, func() bool {
+		_, sent = r.sent(t)
+		return len(sent) > 0
+	}, 40*time.Second, 200*time.Millisecond)
+	time.Sleep(4 * time.Second)
+	_, sent = r.sent(t)
+	var texts []string
+	for _, sms := range sent {
+		require.Equal(t, "310000202", sms.To)
+		require.LessOrEqual(t, len(sms.Text), 160)
+		texts = append(texts, sms.Text)
+	}
+	t.Logf("%d alarms in %d SMS", len(alarms), len(sent))
+	file := filepath.Join(r.dir, "sms")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Join(texts, "\n")), 0o600))
+	got, err := lab.Decode(t.Context(), binaries.hologram, file)
+	require.NoError(t, err)
+	same := func(want []string, got []lab.Metric) {
+		t.Helper()
+		all, err := lab.ReadMetrics(strings.NewReader(strings.Join(want, "\n")))
+		require.NoError(t, err)
+		difference := lab.Compare(all, got, lab.Exact)
+		require.True(t, difference.None(), difference)
+	}
+	same(alarms, got)
+
+	r.startCloud(t)
+	require.Eventually(t, func() bool {
+		got, err = lab.Decode(t.Context(), binaries.hologram, r.log)
+		return err == nil && len(got) >= len(others)
+	}, 30*time.Second, 200*time.Millisecond)
+	time.Sleep(3 * time.Second)
+	got, err = lab.Decode(t.Context(), binaries.hologram, r.log)
+	require.NoError(t, err)
+	same(others, got)
+	_, after := r.sent(t)
+	require.Len(t, after, len(sent))
 }
