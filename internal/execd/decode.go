@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/influxdata/telegraf"
-	"github.com/influxdata/toml"
 	"github.com/influxdata/toml/ast"
 
 	"telegraf-hologram/internal/order"
@@ -48,80 +47,65 @@ func entriesOf(t *ast.Table) []entry {
 
 // decoder sets the options of one table, each in the first of several structs that has it. A table in that table is
 // taken apart by a decoder of its own, if it goes into a struct; its options are called TABLE.OPTION.
+//
+// An option is an exported field with a toml tag, also of an embedded struct. Its type is string, bool, a number, Duration,
+// Size, encoding.TextUnmarshaler, a slice of these, a struct, a slice of structs, map[string]string, or a pointer to one.
 type decoder struct {
 	table   string // such as outputs.hologram
 	parent  *decoder
 	prefix  string // of the names of its options
-	options map[string]field
+	options map[string]reflect.Value
 	lines   map[string]int    // of the options that the file sets, and of the tables; the same for all in one plugin
 	sources map[string]string // the values of the options as in the file; likewise
 	set     []string          // both, for Describe
 }
 
-// field is where an option goes.
-type field struct {
-	target any
-	reflect.StructField
-}
-
 func newDecoder(table string, targets ...any) *decoder {
-	d := &decoder{table: table, options: make(map[string]field), lines: make(map[string]int), sources: make(map[string]string)}
+	d := &decoder{table: table, options: make(map[string]reflect.Value), lines: make(map[string]int), sources: make(map[string]string)}
 	for _, target := range targets {
-		for name, f := range optionsOf(reflect.TypeOf(target)) {
-			if _, ok := d.options[name]; !ok {
-				d.options[name] = field{target, f}
+		eachField(reflect.Indirect(reflect.ValueOf(target)), func(f *reflect.StructField, v reflect.Value) {
+			name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+			if _, ok := d.options[name]; !ok && name != "" && name != "-" {
+				d.options[name] = v
 			}
-		}
+		})
 	}
 	return d
 }
 
 // nested returns the decoder of a table in this one.
-func (d *decoder) nested(key string, target any) *decoder {
-	n := newDecoder(d.table+"."+key, target)
+func (d *decoder) nested(key string, target reflect.Value) *decoder {
+	n := newDecoder(d.table+"."+key, indirect(target).Addr().Interface())
 	n.parent, n.prefix, n.lines, n.sources = d, d.prefix+key+".", d.lines, d.sources
 	return n
 }
 
-// value returns the address of the field, and makes what a pointer on the way to it needs.
-func (f *field) value() any {
-	v := reflect.ValueOf(f.target).Elem().FieldByIndex(f.Index)
-	for v.Kind() == reflect.Pointer {
-		if v.IsNil() {
-			v.Set(reflect.New(v.Type().Elem()))
-		}
-		v = v.Elem()
+// eachField calls visit for each field of a struct that can be set, and after them for those of the structs that are
+// embedded in it. It does nothing with what is no struct.
+func eachField(v reflect.Value, visit func(*reflect.StructField, reflect.Value)) {
+	if v.Kind() != reflect.Struct {
+		return
 	}
-	return v.Addr().Interface()
-}
-
-// optionsOf returns the options that a struct takes from TOML: its exported fields with a toml tag.
-func optionsOf(t reflect.Type) map[string]reflect.StructField {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	options := make(map[string]reflect.StructField)
-	if t.Kind() != reflect.Struct {
-		return options
-	}
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
-		if f.IsExported() && name != "" && name != "-" {
-			options[name] = f
+	t := v.Type()
+	for i := range t.NumField() {
+		if f := t.Field(i); v.Field(i).CanSet() {
+			visit(&f, v.Field(i))
 		}
 	}
-	return options
+	for i := range t.NumField() {
+		if t.Field(i).Anonymous {
+			eachField(v.Field(i), visit)
+		}
+	}
 }
 
 // setLogger sets the field Log of a plugin, if it has one.
 func setLogger(plugin any, log telegraf.Logger) {
-	v := reflect.Indirect(reflect.ValueOf(plugin))
-	if v.Kind() != reflect.Struct {
-		return
-	}
-	if f := v.FieldByName("Log"); f.IsValid() && f.CanSet() && f.Type() == reflect.TypeFor[telegraf.Logger]() {
-		f.Set(reflect.ValueOf(log))
-	}
+	eachField(reflect.Indirect(reflect.ValueOf(plugin)), func(f *reflect.StructField, v reflect.Value) {
+		if to, ok := reflect.TypeAssert[*telegraf.Logger](v.Addr()); ok && f.Name == "Log" {
+			*to = log
+		}
+	})
 }
 
 // decode sets all options of the table, in the order of the file, up to the first that is wrong.
@@ -144,14 +128,14 @@ func (d *decoder) all(table *ast.Table) (line int, err error) {
 
 // option sets one option; line is where an error is.
 func (d *decoder) option(e entry) (line int, err error) {
-	f, ok := d.options[e.key]
+	target, ok := d.options[e.key]
 	if !ok {
 		return e.line, d.unknown(e.key)
 	}
 	name := d.prefix + e.key
-	if table, ok := e.value.(*ast.Table); ok && takesOptions(f.Type) {
+	if table, ok := e.value.(*ast.Table); ok && takesOptions(target.Type()) {
 		d.lines[name] = e.line
-		n := d.nested(e.key, f.value())
+		n := d.nested(e.key, target)
 		line, err = n.all(table)
 		d.set = append(d.set, n.set...)
 		return line, err
@@ -171,36 +155,37 @@ func (d *decoder) option(e entry) (line int, err error) {
 	}
 	d.set = append(d.set, name+" = "+shown)
 
-	if err := expand(e.value); err != nil {
-		return e.line, errors.New(optionText(name, source, err.Error()))
-	}
-	if isValue {
-		adapt(f.Type, kv)
-		err = fits(f.Type, kv.Value)
-	} else {
-		err = fitsTable(f.Type, e.value, d.table+"."+e.key)
+	target = indirect(target)
+	switch v := e.value.(type) {
+	case *ast.KeyValue:
+		err = set(target, v.Value)
+	case []*ast.Table:
+		if target.Kind() == reflect.Slice && takesOptions(target.Type().Elem()) {
+			return d.list(e.key, target, v)
+		}
+		err = tableMisfit(target.Type(), d.table+"."+e.key)
+	case *ast.Table:
+		if m, ok := reflect.TypeAssert[*map[string]string](target.Addr()); ok {
+			*m, err = stringMap(v)
+		} else {
+			err = tableMisfit(target.Type(), d.table+"."+e.key)
+		}
 	}
 	if err != nil {
 		return e.line, errors.New(optionText(name, source, err.Error()))
 	}
+	return 0, nil
+}
 
-	one := &ast.Table{Line: e.line, Name: e.key, Fields: map[string]any{e.key: e.value}}
-	config := toml.DefaultConfig
-	config.MissingField = func(typ reflect.Type, key string) error {
-		return unknownOption("", key, sortedKeys(optionsOf(typ)), name)
+// list sets a slice of structs.
+func (d *decoder) list(key string, target reflect.Value, tables []*ast.Table) (line int, err error) {
+	target.Set(reflect.MakeSlice(target.Type(), len(tables), len(tables)))
+	for i, table := range tables {
+		if line, err := d.nested(key, target.Index(i)).all(table); err != nil {
+			return line, err
+		}
 	}
-	if err = config.UnmarshalTable(one, f.target); err == nil {
-		return 0, nil
-	}
-	line = e.line
-	if le, ok := errors.AsType[*toml.LineError](err); ok {
-		line, err = le.Line, le.Err
-	}
-	var ve *valueError
-	if isValue && !errors.As(err, &ve) && wanted(f.Type) != "" {
-		err = &valueError{"is out of range", wanted(f.Type)} // fits has seen that the type is right
-	}
-	return line, errors.New(optionText(name, source, err.Error()))
+	return 0, nil
 }
 
 // locate puts the line of an option before an error about it, and its value as it stands in the file into it. An option
@@ -270,38 +255,8 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// expand replaces ${NAME} in all strings of a value or table.
-func expand(value any) error {
-	switch v := value.(type) {
-	case *ast.KeyValue:
-		return expand(v.Value)
-	case *ast.Table:
-		for _, e := range entriesOf(v) {
-			if err := expand(e.value); err != nil {
-				return err
-			}
-		}
-	case []*ast.Table:
-		for _, t := range v {
-			if err := expand(t); err != nil {
-				return err
-			}
-		}
-	case *ast.Array:
-		for _, e := range v.Value {
-			if err := expand(e); err != nil {
-				return err
-			}
-		}
-	case *ast.String:
-		var err error
-		v.Value, err = expandString(v.Value)
-		return err
-	}
-	return nil
-}
-
-func expandString(s string) (string, error) {
+// expand replaces ${NAME} in a string.
+func expand(s string) (string, error) {
 	var b strings.Builder
 	for {
 		before, rest, ok := strings.Cut(s, "${")
@@ -317,7 +272,7 @@ func expandString(s string) (string, error) {
 		}
 		value, ok := os.LookupEnv(name)
 		if !ok {
-			return "", fmt.Errorf("the environment variable %s is not set; want it set where Telegraf is started, such as in /etc/default/telegraf", name)
+			return "", &valueError{"the environment variable " + name + " is not set", "it set where Telegraf is started, such as in /etc/default/telegraf"}
 		}
 		b.WriteString(value)
 		s = after
@@ -329,66 +284,151 @@ func variable(s string) bool {
 	return bareKey(s) && !strings.Contains(s, "-") && (s[0] < '0' || s[0] > '9')
 }
 
-// adapt turns a whole number into a decimal one where the option is decimal.
-func adapt(t reflect.Type, kv *ast.KeyValue) {
-	if i, ok := kv.Value.(*ast.Integer); ok && (t.Kind() == reflect.Float64 || t.Kind() == reflect.Float32) {
-		kv.Value = &ast.Float{Position: i.Position, Value: i.Value, Data: i.Data}
-	}
+// valueSetter is the type of an option that is not set by its kind.
+type valueSetter interface {
+	// setValue takes a string or an int64, or nil, which stands for all else.
+	setValue(v any) error
 }
 
-// fits returns an error that says what is wanted when a value is of a TOML type that the option's type cannot take.
-func fits(t reflect.Type, value ast.Value) error {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if decodesItself(t) {
-		return nil
-	}
-	array, isArray := value.(*ast.Array)
-	ok := true
-	switch t.Kind() {
-	case reflect.String:
-		_, ok = value.(*ast.String)
-	case reflect.Bool:
-		_, ok = value.(*ast.Boolean)
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		_, ok = value.(*ast.Integer)
-	case reflect.Float32, reflect.Float64:
-		_, ok = value.(*ast.Float)
-	case reflect.Slice:
-		if ok = isArray; ok {
-			for _, e := range array.Value {
-				if err := fits(t.Elem(), e); err != nil {
-					return &valueError{"has " + typeName(e) + " in it", wanted(t)}
-				}
-			}
+// set gives an option its value, or returns an error that says what is wanted.
+func set(target reflect.Value, value ast.Value) error {
+	target = indirect(target)
+	if s, ok := value.(*ast.String); ok {
+		text, err := expand(s.Value)
+		if err != nil {
+			return err
 		}
-	case reflect.Struct, reflect.Map:
-		ok = false
+		s.Value = text
 	}
-	if ok {
-		return nil
+	switch t := target.Addr().Interface().(type) {
+	case valueSetter:
+		return t.setValue(plain(value))
+	case encoding.TextUnmarshaler:
+		if s, ok := value.(*ast.String); ok {
+			return t.UnmarshalText([]byte(s.Value))
+		}
+		return t.UnmarshalText([]byte(value.Source()))
 	}
-	return &valueError{"is " + typeName(value), wanted(t)}
+	switch v := value.(type) {
+	case *ast.String:
+		if target.Kind() == reflect.String {
+			target.SetString(v.Value)
+			return nil
+		}
+	case *ast.Boolean:
+		if target.Kind() == reflect.Bool {
+			target.SetBool(v.Value == "true")
+			return nil
+		}
+	case *ast.Integer:
+		if target.CanInt() || target.CanUint() || target.CanFloat() {
+			return setNumber(target, v.Value)
+		}
+	case *ast.Float:
+		if target.CanFloat() {
+			return setNumber(target, v.Value)
+		}
+	case *ast.Array:
+		if target.Kind() == reflect.Slice {
+			return setSlice(target, v.Value)
+		}
+	}
+	return &misfit{valueError{"is " + typeName(value), wanted(target.Type())}}
 }
 
-// fitsTable is fits for a table, or a list of tables, instead of a value; name is what it is called in the file.
-func fitsTable(t reflect.Type, value any, name string) error {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
+// misfit is the error of a value that is of a TOML type that the option cannot take.
+type misfit struct{ valueError }
+
+// plain returns what a valueSetter takes.
+func plain(value ast.Value) any {
+	switch v := value.(type) {
+	case *ast.String:
+		return v.Value
+	case *ast.Integer:
+		if n, err := v.Int(); err == nil {
+			return n
+		}
 	}
-	_, isList := value.([]*ast.Table)
+	return nil
+}
+
+func setNumber(target reflect.Value, text string) (err error) {
+	bits := target.Type().Bits()
 	switch {
-	case t.Kind() == reflect.Slice && isList:
-		t = t.Elem()
+	case target.CanInt():
+		var n int64
+		n, err = strconv.ParseInt(text, 10, bits)
+		target.SetInt(n)
+	case target.CanUint():
+		var n uint64
+		n, err = strconv.ParseUint(text, 10, bits)
+		target.SetUint(n)
+	default:
+		var f float64
+		f, err = strconv.ParseFloat(text, bits)
+		target.SetFloat(f)
+	}
+	if err != nil {
+		return &valueError{"is out of range", wanted(target.Type())}
+	}
+	return nil
+}
+
+func setSlice(target reflect.Value, values []ast.Value) error {
+	target.Set(reflect.MakeSlice(target.Type(), len(values), len(values)))
+	for i, v := range values {
+		err := set(target.Index(i), v)
+		if _, ok := errors.AsType[*misfit](err); ok {
+			return &misfit{valueError{"has " + typeName(v) + " in it", wanted(target.Type())}}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stringMap returns the strings of a table.
+func stringMap(t *ast.Table) (map[string]string, error) {
+	m := make(map[string]string)
+	for _, e := range entriesOf(t) {
+		what := "a table"
+		if kv, ok := e.value.(*ast.KeyValue); ok {
+			var s string
+			err := set(reflect.ValueOf(&s), kv.Value)
+			if err == nil {
+				m[e.key] = s
+				continue
+			}
+			if _, ok := errors.AsType[*misfit](err); !ok {
+				return nil, err
+			}
+			what = typeName(kv.Value)
+		}
+		return nil, &valueError{"has " + what + " in it", "strings in quotes"}
+	}
+	return m, nil
+}
+
+// indirect returns what a pointer points to, which it makes where there is none.
+func indirect(v reflect.Value) reflect.Value {
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		v = v.Elem()
+	}
+	return v
+}
+
+// tableMisfit is the error of a table, or a list of tables, for an option that cannot take it; name is what the table is
+// called in the file.
+func tableMisfit(t reflect.Type, name string) error {
+	switch {
 	case takesOptions(t):
 		return &valueError{"has double brackets", "[" + name + "]"}
 	case t.Kind() == reflect.Slice && takesOptions(t.Elem()):
 		return &valueError{"has single brackets", "[[" + name + "]]"}
-	}
-	if k := t.Kind(); k == reflect.Struct || k == reflect.Map || k == reflect.Interface {
-		return nil
 	}
 	want := wanted(t)
 	if want == "" {
@@ -402,14 +442,16 @@ func takesOptions(t reflect.Type) bool {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t.Kind() == reflect.Struct && !decodesItself(t)
+	return t.Kind() == reflect.Struct && !setsItself(t)
 }
 
-// decodesItself tells whether a type reads TOML or text by a method of its own.
-func decodesItself(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	return p.Implements(reflect.TypeFor[toml.UnmarshalerRec]()) || p.Implements(reflect.TypeFor[toml.Unmarshaler]()) ||
-		p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+// setsItself tells whether a type reads its value by a method of its own.
+func setsItself(t reflect.Type) bool {
+	switch reflect.New(t).Interface().(type) {
+	case valueSetter, encoding.TextUnmarshaler:
+		return true
+	}
+	return false
 }
 
 func typeName(value ast.Value) string {
@@ -432,7 +474,7 @@ func typeName(value ast.Value) string {
 
 // wanted says what the value of an option of type t looks like, or nothing for a type that says so itself.
 func wanted(t reflect.Type) string {
-	if decodesItself(t) {
+	if setsItself(t) {
 		return ""
 	}
 	switch t.Kind() {

@@ -46,24 +46,22 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalTOML reads a string as UnmarshalText does, and a whole number as seconds.
-func (d *Duration) UnmarshalTOML(decode func(any) error) error {
-	var seconds int64
-	if decode(&seconds) == nil {
+// setValue reads a string as UnmarshalText does, and a whole number as seconds.
+func (d *Duration) setValue(v any) error {
+	switch v := v.(type) {
+	case int64:
 		switch {
-		case seconds < 0:
+		case v < 0:
 			return &valueError{"is negative", wantDuration}
-		case seconds > math.MaxInt64/int64(time.Second):
+		case v > math.MaxInt64/int64(time.Second):
 			return &valueError{"is too long", wantDuration}
 		}
-		*d = Duration(seconds) * Duration(time.Second)
+		*d = Duration(v) * Duration(time.Second)
 		return nil
+	case string:
+		return d.UnmarshalText([]byte(v))
 	}
-	var s string
-	if decode(&s) != nil {
-		return &valueError{"is no duration", wantDuration}
-	}
-	return d.UnmarshalText([]byte(s))
+	return &valueError{"is no duration", wantDuration}
 }
 
 // String writes the duration as it may stand in a configuration, without units that are zero: "1m30s", "12h".
@@ -125,21 +123,19 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalTOML reads a whole number as bytes, and a string as UnmarshalText does.
-func (s *Size) UnmarshalTOML(decode func(any) error) error {
-	var n int64
-	if decode(&n) == nil {
-		if n < 0 {
+// setValue reads a whole number as bytes, and a string as UnmarshalText does.
+func (s *Size) setValue(v any) error {
+	switch v := v.(type) {
+	case int64:
+		if v < 0 {
 			return &valueError{"is negative", wantSize}
 		}
-		*s = Size(n)
+		*s = Size(v)
 		return nil
+	case string:
+		return s.UnmarshalText([]byte(v))
 	}
-	var str string
-	if decode(&str) != nil {
-		return &valueError{"is no size", wantSize}
-	}
-	return s.UnmarshalText([]byte(str))
+	return &valueError{"is no size", wantSize}
 }
 
 // String writes the size as it may stand in a configuration, in the largest unit that leaves a whole number: "64MiB",

@@ -1,6 +1,7 @@
 package execd
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -49,13 +50,25 @@ func TestSize(t *testing.T) {
 
 func TestUnitsInTOML(t *testing.T) {
 	var v struct {
-		A, B Duration
-		C, D Size
+		A Duration  `toml:"a"`
+		B *Duration `toml:"b"`
+		C Size      `toml:"c"`
+		D []Size    `toml:"d"`
 	}
-	require.NoError(t, toml.Unmarshal([]byte("a = 90\nb = \"2m\"\nc = 1_000\nd = \"1KiB\""), &v))
-	require.Equal(t, "1m30s 2m 1kB 1KiB", v.A.String()+" "+v.B.String()+" "+v.C.String()+" "+v.D.String())
-	for _, bad := range []string{"a = -1", "a = 1.5", "a = \"90\"", "a = true", "a = 9223372036854775807", "c = -1", "c = 1.5", "c = [1]", "c = \"x\""} {
-		require.Error(t, toml.Unmarshal([]byte(bad), &v), bad)
+	read := func(text string) error {
+		table, err := toml.Parse([]byte(text))
+		require.NoError(t, err)
+		return newDecoder("test", &v).decode(table)
+	}
+	require.NoError(t, read("a = 90\nb = \"2m\"\nc = 1_000\nd = [\"1KiB\", 7]"))
+	require.Equal(t, "1m30s 2m 1kB 1KiB 7B", fmt.Sprint(v.A, " ", v.B, " ", v.C, " ", v.D[0], " ", v.D[1]))
+	for bad, want := range map[string]string{
+		"a = -1": "is negative", "a = 1.5": "is no duration", `a = "90"`: "has no unit", "a = true": "is no duration",
+		"a = 9223372036854775807": "is too long", "a = 9223372036854775808": "is no duration", "b = []": "is no duration",
+		"c = -1": "is negative", "c = 1.5": "is no size", "c = [1]": "is no size", `c = "x"`: "is no size",
+		"d = [1, -1]": "is negative", "d = 1": "is a whole number; want a list", "c = 9223372036854775808": "is no size",
+	} {
+		require.ErrorContains(t, read(bad), want, bad)
 	}
 }
 
