@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -70,12 +71,12 @@ func (d *Decoder) Decode(m *Message, now time.Time) Decoded {
 		b, err := payload.Decode(text)
 		if err != nil {
 			err = fmt.Errorf("no compact payload: %w", err)
-			return Decoded{Metrics: []telegraf.Metric{d.text(m.Data, at, err)}, Err: err}
+			return Decoded{Metrics: []telegraf.Metric{d.text(m.Data, apart(m, at), err)}, Err: err}
 		}
 		metrics := b.Metrics
 		b.Metrics = nil
 		if len(metrics) == 0 {
-			metrics = []telegraf.Metric{d.text(m.Data, at, nil)}
+			metrics = []telegraf.Metric{d.text(m.Data, apart(m, at), nil)}
 		}
 		return Decoded{Metrics: metrics, Payload: &b}
 	}
@@ -132,7 +133,7 @@ func lines(data []byte, at time.Time) (metrics []telegraf.Metric, rest []byte, e
 		}
 		metrics = append(metrics, m)
 	}
-	return metrics, rest, err
+	return metrics, bytes.TrimSuffix(rest, []byte("\n")), err
 }
 
 // Text makes the metric of a message whose data is kept as it is, because of problem.
@@ -302,7 +303,8 @@ var errTime = errors.New("the time of JSON is not in the format that is set")
 
 // jsonTimeIn reads the time of an object.
 func jsonTimeIn(format string, value any) (time.Time, error) {
-	units := map[string]float64{"unix": 1e9, "unix_ms": 1e6, "unix_us": 1e3, "unix_ns": 1}
+	// How many are a second.
+	units := map[string]float64{"unix": 1, "unix_ms": 1e3, "unix_us": 1e6, "unix_ns": 1e9}
 	unit, isUnix := units[format]
 	text, isText := value.(string)
 	if !isUnix {
@@ -320,16 +322,16 @@ func jsonTimeIn(format string, value any) (time.Time, error) {
 		var err error
 		number, err = strconv.ParseFloat(text, 64)
 		ok = err == nil
-		if whole, err := strconv.ParseInt(text, 10, 64); err == nil && unit == 1 {
+		if whole, err := strconv.ParseInt(text, 10, 64); err == nil && format == "unix_ns" {
 			return time.Unix(0, whole), nil
 		}
 	}
-	ns := number * unit
-	if !ok || math.IsNaN(ns) || math.Abs(ns) >= math.MaxInt64 {
+	seconds := math.Floor(number / unit)
+	if !ok || math.IsNaN(seconds) || math.Abs(seconds) >= math.MaxInt64/1e9 {
 		return time.Time{}, errTime
 	}
-	seconds := math.Floor(number * (unit / 1e9))
-	return time.Unix(int64(seconds), int64(math.Round(ns-seconds*1e9))), nil
+	rest := number - seconds*unit // exact, in the unit
+	return time.Unix(int64(seconds), int64(math.Round(rest*(1e9/unit)))), nil
 }
 
 // CheckTimeFormat tells whether a format of times can be told from a text by mistake: it must be one of the units or have

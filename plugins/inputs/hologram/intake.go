@@ -41,6 +41,8 @@ const (
 	// messageMost is how many bytes of line protocol a message may become; one beyond is kept as text. Only data that was
 	// made for it comes near.
 	messageMost = 8 << 20
+	// textMost is how much is kept of data whose metrics cannot be, in bytes.
+	textMost = 128 << 10
 	// jobSize is about how many bytes of messages are brought at once.
 	jobSize = 1 << 20
 	// recordSize is about how large a record of the store is.
@@ -278,20 +280,28 @@ func (in *intake) decodeOne(m *event.Message, now time.Time) *taken {
 			t.heard.newest = out.Time()
 		}
 	}
-	if !in.encode(t, m, decoded.Metrics, messageMost) {
-		t.heard.undecodable = true
-		t.heard.metrics = 1
-		in.counters.add(cUndecodable, 1)
-		text := *m
-		if len(text.Data) > recordSize {
-			text.Data = text.Data[:recordSize]
+	problem := errTooMuch
+	if in.encode(t, m, decoded.Metrics, messageMost) {
+		if len(t.records) > 0 {
+			return t
 		}
-		in.encode(t, m, []telegraf.Metric{in.decoder.Text(&text, now, errTooMuch)}, 2*messageMost)
+		problem = errNothing
 	}
+	t.heard.undecodable = true
+	t.heard.metrics = 1
+	in.counters.add(cUndecodable, 1)
+	text := *m
+	if len(text.Data) > textMost {
+		text.Data = text.Data[:textMost]
+	}
+	in.encode(t, m, []telegraf.Metric{in.decoder.Text(&text, now, problem)}, 4*textMost)
 	return t
 }
 
-var errTooMuch = errors.New("too many metrics for one message")
+var (
+	errTooMuch = errors.New("too many metrics for one message")
+	errNothing = errors.New("no metric with a name and a field that can be written")
+)
 
 // identify says what tells a message from all others, and from which device it is.
 func (in *intake) identify(m *event.Message, batch *payload.Batch) *taken {
