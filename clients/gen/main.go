@@ -44,7 +44,7 @@ func write(name string) error {
 		}
 		out := append(bytes.Clone(before), "DICTIONARY_1 = "+quotes+"\n"...)
 		out = append(append(out, encoded()...), rest[end:]...)
-		if err := os.WriteFile(name, out, 0o644); err != nil { //nolint:gosec // a source file
+		if err := os.WriteFile(name, out, 0o644); err != nil {
 			return fmt.Errorf("writing a decoder: %w", err)
 		}
 		return nil

@@ -9,7 +9,7 @@
  *     lineProtocol(event.batch.metrics);             // for InfluxDB
  *
  * One file without dependencies, for Node 18 and later, browsers and workers: it uses nothing but
- * the language (ES2020). docs/payload.md of telegraf-hologram specifies the payload.
+ * the language (ES2021). docs/payload.md of telegraf-hologram specifies the payload.
  *
  * Types. metric.types says of each field whether it is "int", "uint", "float", "bool" or "string".
  * The values of int and uint fields are BigInts, those of floats are numbers, whose bits are those
@@ -27,7 +27,7 @@
  *
  * @typedef {object} Metric A metric of Telegraf.
  * @property {string} name
- * @property {Object<string, string>} tags An object without prototype, as fields and types.
+ * @property {Object<string, string>} tags
  * @property {Object<string, bigint | number | boolean | string>} fields
  * @property {Readonly<Object<string, Type>>} types By field; metrics share it.
  * @property {bigint} timeNs Unix time in nanoseconds, in 64 bits.
@@ -779,13 +779,14 @@ class Content {
   }
 
   /**
-   * Which columns each of n rows has: members, the rows of each column, and indices, which are the
-   * same for rows with the same columns. Both are null where all rows have all columns.
+   * Which columns each of n rows has: members, the rows of each column; indices, the set of columns
+   * of each row; and counts, the number of columns in each set. The first two are null where all
+   * rows have all columns.
    */
   presence(sparse, columns, n, series, budget) {
     if (!sparse) {
       this.spend(budget, n * columns);
-      return { members: null, indices: null };
+      return { members: null, indices: null, counts: [columns] };
     }
     const [indices, distinct] = this.indices(n, series);
     const bytes = (columns + 7) >> 3;
@@ -815,7 +816,7 @@ class Content {
       for (const column of bits[x]) members[column].push(row);
     });
     if (members.some((rows) => rows.length === 0)) throw this.error("nothing has one of the columns");
-    return { members, indices };
+    return { members, indices, counts };
   }
 
   // Columns of strings.
@@ -969,18 +970,19 @@ class Content {
   series(groups, n) {
     const [of, distinct] = groups.length > 1 ? this.indices(n) : [new Array(n).fill(0), 1];
     if (distinct !== groups.length) throw this.error("a measurement has no series");
-    const series = of.map((g) => ({ group: groups[g], keys: [], values: [], text: 0 }));
+    const series = of.map((g) => ({ group: groups[g], keys: groups[g].tags, values: [], text: 0 }));
     const members = groups.map(() => []);
     of.forEach((g, i) => members[g].push(series[i]));
     groups.forEach((g, i) => {
-      const has = this.presence((g.flags & 1) !== 0, g.tags.length, members[i].length, null, "series");
+      const presence = this.presence((g.flags & 1) !== 0, g.tags.length, members[i].length, null, "series");
       const codings = g.flags & 4 ? new Uint8Array(g.tags.length) : this.take(g.tags.length);
+      if (presence.members) for (const s of members[i]) s.keys = [];
       g.tags.forEach((key, t) => {
-        const rows = has.members?.[t];
+        const rows = presence.members?.[t];
         const keySize = size(key);
         this.strings(codings[t], rows ? rows.length : members[i].length, null).forEach((value, at) => {
           const s = members[i][rows ? rows[at] : at];
-          s.keys.push(key);
+          if (rows) s.keys.push(key);
           s.values.push(value);
           s.text += keySize + size(value);
         });
@@ -1017,9 +1019,10 @@ class Content {
       text += series[s].text;
     }
     this.spend("values", tags);
-    const { members, indices } = this.presence((g.flags & 2) !== 0, g.columns.length, n, local, "values");
+    const { members, indices, counts } = this.presence((g.flags & 2) !== 0, g.columns.length, n, local, "values");
     g.columns.forEach((name, c) => (text += (members ? members[c].length : n) * size(name)));
     this.spend("text", text);
+    if (counts.includes(0)) throw this.error("a metric has no field");
 
     let denominators = null;
     if (g.flags & 8) {
@@ -1053,30 +1056,31 @@ class Content {
     }
 
     // Metrics with the same columns share their types.
-    const types = new Map();
-    const rows = g.rows.map((r, row) => {
+    const types = counts.map(() => ({}));
+    const typed = new Array(counts.length).fill(-1); // by set: the first metric, which fills its types
+    const metrics = g.rows.map((r, row) => {
       const set = indices ? indices[row] : 0;
-      const known = types.has(set);
-      if (!known) types.set(set, Object.create(null));
+      if (typed[set] < 0) typed[set] = row;
       const s = series[local[row]];
-      const metric = { name: g.name, tags: Object.create(null), fields: Object.create(null), types: types.get(set) };
-      s.keys.forEach((key, i) => (metric.tags[key] = s.values[i]));
-      metric.timeNs = signed(times[r] * unit + EPOCH);
+      const timeNs = signed(times[r] * unit + EPOCH);
+      const metric = { name: g.name, tags: {}, fields: {}, types: types[set], timeNs };
+      s.keys.forEach((key, i) => put(metric.tags, key, s.values[i]));
       out[r] = metric;
-      return { metric, first: !known, fields: 0 };
+      return metric;
     });
     g.columns.forEach((name, c) => {
       const type = TYPES[typeOf(g.kinds[c])];
+      const twin = c > 0 && g.columns[c - 1] === name;
       columns[c].forEach((value, i) => {
-        const row = rows[members ? members[c][i] : i];
-        if (name in row.metric.fields) throw this.error("a metric has a field twice");
-        row.metric.fields[name] = value;
-        if (row.first) row.metric.types[name] = type;
-        row.fields++;
+        const row = members ? members[c][i] : i;
+        const { fields } = metrics[row];
+        if (twin && has(fields, name)) throw this.error("a metric has a field twice");
+        put(fields, name, value);
+        const set = indices ? indices[row] : 0;
+        if (typed[set] === row) put(types[set], name, type);
       });
     });
-    if (rows.some((row) => row.fields === 0)) throw this.error("a metric has no field");
-    for (const t of types.values()) Object.freeze(t);
+    types.forEach(Object.freeze);
   }
 }
 
@@ -1092,10 +1096,23 @@ function share(kind, x, y) {
 
 // Events.
 
+/** Whether an object has a member of its own. */
+function has(object, name) {
+  return Object.prototype.hasOwnProperty.call(object, name);
+}
+
 /** A member of an object, undefined where there is none. */
 function own(object, name) {
-  const has = object !== null && typeof object === "object" && Object.prototype.hasOwnProperty.call(object, name);
-  return has ? object[name] : undefined;
+  return object !== null && typeof object === "object" && has(object, name) ? object[name] : undefined;
+}
+
+/** Sets a member of an object, as JSON.parse does: it may have any name. */
+function put(object, name, value) {
+  if (name === "__proto__") {
+    Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+  } else {
+    object[name] = value;
+  }
 }
 
 /** The payload and the key of a form. */
@@ -1178,8 +1195,8 @@ function escapeKey(s) {
 
 /** The fields of a metric, each with its type. */
 function withTypes({ fields, types }) {
-  const out = Object.create(null);
-  for (const k of Object.keys(fields)) out[k] = [fields[k], types[k]];
+  const out = {};
+  for (const k of Object.keys(fields)) put(out, k, [fields[k], types[k]]);
   return out;
 }
 

@@ -198,11 +198,11 @@ def line_protocol(metrics: Iterable[Metric], uint_support: bool = True) -> bytes
     lines = []
     for metric in metrics:
         line = [_escape(metric.name, _NAME)]
-        for key, value in metric.tags.items():
+        for key, value in _sorted(metric.tags):
             key, value = key.rstrip("\\"), value.rstrip("\\")
             if key and value:
                 line.append(f",{_escape(key, _KEY)}={_escape(value, _KEY)}")
-        fields = [(k, _field(v, uint_support)) for k, v in metric.fields.items() if k]
+        fields = [(k, _field(v, uint_support)) for k, v in _sorted(metric.fields) if k]
         written = [f"{_escape(k, _KEY)}={v}" for k, v in fields if v]
         if metric.name and written:
             lines.append(f"{''.join(line)} {','.join(written)} {metric.time_ns}\n")
@@ -350,11 +350,12 @@ class _Group:
 class _Series:
     """A tag set, the index of its group, and the bytes of its keys and values."""
 
-    __slots__ = ("group", "tags", "text")
+    __slots__ = ("group", "keys", "values", "text")
 
     def __init__(self, group: int) -> None:
         self.group, self.text = group, 0
-        self.tags: Dict[str, str] = {}
+        self.keys: List[str] = []
+        self.values: List[str] = []
 
 
 class _Presence:
@@ -652,11 +653,15 @@ class _Content:
         for g, of_group in zip(groups, members):
             has = self.presence(bool(g.flags & 1), len(g.tags), len(of_group), None, "series")
             codings = bytes(len(g.tags)) if g.flags & 4 else self.take(len(g.tags))
+            for s in of_group:
+                s.keys = [] if g.flags & 1 else g.tags
             for t, key in enumerate(g.tags):
                 rows = has.rows(t)
                 for row, value in zip(rows, self.strings(codings[t], len(rows), None)):
                     s = of_group[row]
-                    s.tags[key] = value
+                    if g.flags & 1:
+                        s.keys.append(key)
+                    s.values.append(value)
                     s.text += _size(key) + _size(value)
         return series
 
@@ -681,7 +686,7 @@ class _Content:
     ) -> None:
         n = len(g.rows)
         local = [of[r] for r in g.rows]
-        self.spend("values", sum(len(series[s].tags) for s in local))
+        self.spend("values", sum(len(series[s].keys) for s in local))
         has = self.presence(bool(g.flags & 2), len(g.columns), n, local, "values")
         self.spend("text", n * _size(g.name) + sum(series[s].text for s in local))
         self.spend("text", sum(len(has.rows(c)) * _size(name) for c, name in enumerate(g.columns)))
@@ -724,8 +729,8 @@ class _Content:
         for row, r in enumerate(g.rows):
             if not fields[row]:
                 raise self.error("a metric has no field")
-            time = _signed(times[r] * unit + _EPOCH & _MASK)
-            out[r] = Metric(g.name, dict(series[local[row]].tags), fields[row], time)
+            of_row, time = series[local[row]], _signed(times[r] * unit + _EPOCH & _MASK)
+            out[r] = Metric(g.name, dict(zip(of_row.keys, of_row.values)), fields[row], time)
 
 
 def _share(kind: int, x: float, y: float) -> float:
@@ -778,6 +783,10 @@ def _base64(text: str, member: str) -> bytes:
 _NAME = str.maketrans({"\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", ",": "\\,", " ": "\\ "})
 _KEY = {**_NAME, ord("="): "\\="}
 _STRING = str.maketrans({'"': '\\"', "\\": "\\\\"})
+
+
+def _sorted(members: Dict[str, Any]) -> List[Tuple[str, Any]]:
+    return sorted(members.items(), key=lambda m: m[0].encode("utf-8", "surrogateescape"))
 
 
 def _escape(s: str, table: Dict[int, str]) -> str:
