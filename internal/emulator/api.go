@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -224,19 +225,22 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuseRequest(w, status, problem)
 		return
 	}
-	text, err := json.Marshal(answer)
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // links.next has &
+	if err := encoder.Encode(answer); err != nil {
 		refuseRequest(w, http.StatusInternalServerError, "cannot write the answer")
 		return
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(apiWriteTimeout))
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.Header().Set("Content-Length", strconv.Itoa(text.Len()))
 	if f.mode == apiTruncate {
-		_, _ = w.Write(text[:len(text)/2])
+		_, _ = w.Write(text.Bytes()[:text.Len()/2])
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler) // net/http's way to break a connection off
 	}
-	_, _ = w.Write(text) // an error means that the client is gone
+	_, _ = w.Write(text.Bytes()) // an error means that the client is gone
 }
 
 // statusText is the error of a status: documented for 429.

@@ -7,6 +7,9 @@
 // documented codes, closes, and reports each message as an [Event]. [Faults]
 // tell it to misbehave in the ways that a server and a network between can.
 //
+// What it has taken it passes on as webhooks ([WebhookConfig]) and lists as the
+// data log of Hologram's REST API does ([APIConfig]).
+//
 // It does not simulate the timing or the limits of the real cloud, which nobody
 // has published; what it does where the documents are silent is said in
 // docs/emulator.md.
