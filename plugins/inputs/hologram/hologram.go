@@ -95,12 +95,15 @@ type Hologram struct {
 	running sync.WaitGroup
 }
 
-// timing is what tests shorten.
+// timing is what tests shorten, and where they look.
 type timing struct {
 	header, read, idle time.Duration // of a connection
 	drain              time.Duration // of Stop
 	backoff            time.Duration // after a failure of the REST API
 	longestBackoff     time.Duration
+
+	hook func(place string)  // where the process is
+	wrap func(s store) store // around the store
 }
 
 // New returns the plugin with its default options.
@@ -182,10 +185,15 @@ func (h *Hologram) Stop() {
 	if h.cancel == nil {
 		return
 	}
+	answered := h.webhook == nil || h.webhook.shutdown(h.timing.drain)
+	h.cancel()
 	if h.webhook != nil {
+		if !answered {
+			// Those that wait are told to come again.
+			h.webhook.shutdown(h.timing.drain / 4)
+		}
 		h.webhook.close()
 	}
-	h.cancel()
 	h.running.Wait()
 	if h.pull != nil {
 		h.pull.close()

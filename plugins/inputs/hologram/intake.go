@@ -135,6 +135,7 @@ func (h *Hologram) openIntake() (*intake, error) {
 		log:      h.Log,
 		limit:    int64(h.BufferLimit),
 		counters: &h.counters,
+		hook:     h.timing.hook,
 		decoding: make(chan struct{}, 1),
 		jobs:     make(chan *job, groupJobs),
 		wake:     make(chan struct{}, 1),
@@ -149,6 +150,9 @@ func (h *Hologram) openIntake() (*intake, error) {
 	var err error
 	if in.queue, err = openStore(h.BufferDirectory, in.limit); err != nil {
 		return nil, err
+	}
+	if h.timing.wrap != nil {
+		in.queue = h.timing.wrap(in.queue)
 	}
 	if in.memory, err = openMemory(h.BufferDirectory, remembered); err != nil {
 		return nil, errors.Join(err, in.queue.Close())

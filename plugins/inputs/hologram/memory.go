@@ -82,10 +82,23 @@ func openMemory(dir string, limit int) (*memory, error) {
 			return nil, fmt.Errorf("cannot read what was taken before: %w", err)
 		}
 	}
-	if err := m.begin(); err != nil {
+	if len(numbers) > 0 {
+		err = m.resume()
+	} else {
+		err = m.begin()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("cannot remember what is taken: %w", err)
 	}
 	return m, nil
+}
+
+// resume goes on with the file that was read last.
+func (m *memory) resume() (err error) {
+	if m.file, err = os.OpenFile(m.name(m.number), os.O_WRONLY, 0); err != nil {
+		return err
+	}
+	return m.file.Truncate(m.size)
 }
 
 func (m *memory) name(number uint64) string {
@@ -106,9 +119,7 @@ func (m *memory) load(number uint64) error {
 		return err
 	}
 	m.number = number
-	if len(m.young) > 0 {
-		m.old, m.young = m.young, make(map[id]byte)
-	}
+	m.old, m.young = m.young, make(map[id]byte)
 	sc := frame.Scanner{Kinds: &memoryKinds, Seed: frame.Seed(memoryFormat, number), Buf: data}
 	for f, ok := sc.Next(); ok; f, ok = sc.Next() {
 		size := idEntry
@@ -124,10 +135,12 @@ func (m *memory) load(number uint64) error {
 			}
 		}
 	}
+	// What was not written to its end is written over. Behind damage there is nothing to be found.
+	m.size = int64(sc.Pos)
 	return nil
 }
 
-// begin begins a file for the young generation, with all that is in it.
+// begin begins a file for the young generation, with all that is in it and the sequence numbers of all devices.
 func (m *memory) begin() error {
 	if m.dir == "" {
 		return nil
@@ -155,7 +168,7 @@ func (m *memory) begin() error {
 	return nil
 }
 
-// forget deletes the files before that of the old generation, and at the start that of which the young one was read.
+// forget deletes the files before that of the old generation.
 func (m *memory) forget() {
 	keep := m.number - 1
 	names, _ := filepath.Glob(filepath.Join(m.dir, "*"+memorySuffix))

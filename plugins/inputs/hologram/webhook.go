@@ -59,7 +59,6 @@ type webhook struct {
 
 	listener net.Listener
 	server   *http.Server
-	drain    time.Duration
 }
 
 // openWebhook reads the files that the options name, and listens.
@@ -79,7 +78,6 @@ func (h *Hologram) openWebhook() (*webhook, error) {
 		intake:    h.intake,
 		counters:  &h.counters,
 		log:       h.Log,
-		drain:     h.timing.drain,
 	}
 	secret := h.Secret
 	if h.SecretFile != "" {
@@ -148,13 +146,17 @@ func (w *webhook) serve() {
 	}
 }
 
-// close takes no more requests, and lets those that are being answered come to their end for a moment.
-func (w *webhook) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), w.drain)
+// shutdown takes no more requests, and lets those that are being answered come to their end, for a time. It returns
+// whether they have.
+func (w *webhook) shutdown(d time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
-	if err := w.server.Shutdown(ctx); err != nil {
-		_ = w.server.Close()
-	}
+	return w.server.Shutdown(ctx) == nil
+}
+
+// close ends all connections.
+func (w *webhook) close() {
+	_ = w.server.Close()
 	_ = w.listener.Close() // if it was never served
 }
 
