@@ -224,7 +224,7 @@ func forms(frame []byte) []string {
 
 func TestVectors(t *testing.T) {
 	all := startClients(t)
-	for _, v := range vectors(t) {
+	for _, v := range append(vectors(t), readVectors(t, "testdata/edges.jsonl")...) {
 		for _, text := range forms(frameOf(t, v.Payload)) {
 			require.True(t, compare(t, all, text), v.Name)
 		}
@@ -403,7 +403,7 @@ func mutated(source *rand.Rand, data []byte, others [][]byte) []byte {
 func seeds(t testing.TB) [][]byte {
 	t.Helper()
 	var all [][]byte
-	for _, v := range vectors(t) {
+	for _, v := range append(vectors(t), readVectors(t, "testdata/edges.jsonl")...) {
 		all = append(all, frameOf(t, v.Payload))
 	}
 	for _, metrics := range corpora(t) {
@@ -429,7 +429,12 @@ type vector struct{ Name, Payload, Content string }
 
 func vectors(t testing.TB) []vector {
 	t.Helper()
-	data, err := os.ReadFile("../internal/payload/testdata/vectors.jsonl")
+	return readVectors(t, "../internal/payload/testdata/vectors.jsonl")
+}
+
+func readVectors(t testing.TB, name string) []vector {
+	t.Helper()
+	data, err := os.ReadFile(name)
 	require.NoError(t, err)
 	var all []vector
 	for line := range bytes.Lines(data) {

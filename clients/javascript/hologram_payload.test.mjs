@@ -93,7 +93,7 @@ function requireVector(v, batch) {
 }
 
 test("vectors", () => {
-  for (const v of VECTORS) {
+  for (const v of [...VECTORS, ...lines("clients/testdata/edges.jsonl")]) {
     const frame = frameOf(v.payload);
     assert.equal(encode(",", frame), v.payload);
     const sms = encode(";", frame);
@@ -132,32 +132,95 @@ test("inflate is that of zlib", () => {
   }
 });
 
+/** Requires that a body is inflated, or refused, as zlib does it. */
+function sameAsZlib(body) {
+  let want = null;
+  try {
+    const { buffer, engine } = zlib.inflateRawSync(body, { dictionary: DICTIONARY, info: true, maxOutputLength: 2 << 20 });
+    if (engine.bytesWritten === body.length) want = buffer;
+  } catch {
+    // It is refused.
+  }
+  let error = "";
+  try {
+    payload.decode(framed(want ?? Buffer.from("no content"), 1, body));
+  } catch (e) {
+    error = String(e);
+  }
+  // What zlib inflates has the right checksum, so that another error comes from behind it.
+  const inflates = !/^(PayloadError: inflating|ChecksumError)/.test(error);
+  assert.equal(inflates, want !== null, `${body.toString("hex")}: ${error}`);
+  assert.ok(want !== null || error.startsWith("PayloadError: inflating"), error);
+  return inflates;
+}
+
+let state = 1;
+
+/** A pseudorandom number below n. */
+function random(n) {
+  state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+  return (state >>> 8) % n;
+}
+
 test("damaged DEFLATE is refused as zlib refuses it", () => {
-  const content = Buffer.from(VECTORS.find((v) => v.name === "two intervals of a host").content, "hex");
-  const body = deflate(content);
-  let refused = 0;
-  for (let i = 0; i < 8 * body.length; i++) {
-    const damaged = Buffer.from(body);
-    damaged[i >> 3] ^= 1 << (i & 7);
-    let want = null;
-    try {
-      const { buffer, engine } = zlib.inflateRawSync(damaged, { dictionary: DICTIONARY, info: true, maxOutputLength: 2 << 20 });
-      if (engine.bytesWritten === damaged.length) want = buffer;
-    } catch {
-      refused++;
-    }
-    const inflating = /^PayloadError: inflating/;
-    if (want) {
-      try {
-        payload.decode(framed(want, 1, damaged));
-      } catch (e) {
-        assert.doesNotMatch(String(e), inflating);
-      }
-    } else {
-      assert.throws(() => payload.decode(framed(content, 1, damaged)), inflating);
+  const skewed = Buffer.from(Array.from({ length: 1500 }, () => 128 + Math.min(random(60), random(60), random(60))));
+  const host = Buffer.from(VECTORS.find((v) => v.name === "two intervals of a host").content, "hex");
+  let [good, bad] = [0, 0];
+  for (const body of [deflate(skewed), deflate(host), deflate(host, { level: 0 }), deflate(Buffer.alloc(500, "ab"))]) {
+    for (let i = 0; i < Math.min(8 * body.length, 700); i++) {
+      const damaged = Buffer.from(body);
+      damaged[i >> 3] ^= 1 << (i & 7);
+      if (sameAsZlib(damaged)) good++;
+      else bad++;
     }
   }
-  assert.ok(refused > 50);
+  for (let i = 0; i < 4000; i++) {
+    const body = Buffer.from(Array.from({ length: 12 + random(60) }, () => random(256)));
+    body[0] = (body[0] & ~6) | 4; // codes of its own
+    if (i % 4 === 0) body[1] |= 0x1f;
+    sameAsZlib(body);
+  }
+  assert.ok(good > 100 && bad > 200, `${good} ${bad}`);
+});
+
+/** Bytes of bits; those of a code are given as they come, numbers as [number, bits]. */
+function bitsToBytes(...parts) {
+  const bits = parts.flatMap((p) =>
+    typeof p === "string" ? [...p].map(Number) : Array.from({ length: p[1] }, (_, i) => (p[0] >> i) & 1),
+  );
+  const out = Buffer.alloc(Math.ceil(bits.length / 8));
+  bits.forEach((b, i) => (out[i >> 3] |= b << (i & 7)));
+  return out;
+}
+
+test("codes of DEFLATE that compressors seldom make", () => {
+  // "a" has one bit, 256 and 257 (three bytes more) have two, and the one distance one.
+  const lengths = { 18: 1, 1: 2, 2: 2 };
+  const order = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1];
+  const code = { 18: "0", 1: "10", 2: "11" };
+  const block = (distances, ...data) =>
+    bitsToBytes([1, 1], [2, 2], [258 - 257, 5], [distances - 1, 5], [order.length - 4, 4],
+      ...order.map((s) => [lengths[s] ?? 0, 3]),
+      code[18], [97 - 11, 7], code[1], code[18], [138 - 11, 7], code[18], [20 - 11, 7], code[2], code[2],
+      ...data);
+  assert.ok(sameAsZlib(block(1, code[1], "0", "11", "0", "0", "10"))); // aaaaa
+  assert.ok(!sameAsZlib(block(1, code[1], "0", "11", "1", "0", "10"))); // the distance has no such code
+  assert.ok(!sameAsZlib(block(1, code[2], "0", "11", "00", "0", "10"))); // its code is too long
+  assert.ok(sameAsZlib(block(2, code[1], code[1], "0", "11", "0", "0", "10")));
+  assert.ok(!sameAsZlib(block(3, code[1], code[1], code[1], "0", "11", "0", "0", "10"))); // too many of one bit
+  assert.ok(!sameAsZlib(block(1, code[18], [0, 7], "0", "10"))); // more lengths than there are
+  assert.ok(!sameAsZlib(block(31, code[1], code[18], [30 - 11, 7], "0", "11", "0", "0", "10"))); // 30 may be
+  // The same with 29 lengths more, which are two too many, and with a repetition of nothing at the front.
+  const more = [[1, 1], [2, 2], [287 - 257, 5], [0, 5], [order.length - 4, 4], ...order.map((s) => [lengths[s] ?? 0, 3])];
+  const head = [code[18], [97 - 11, 7], code[1], code[18], [138 - 11, 7], code[18], [20 - 11, 7], code[2], code[2]];
+  assert.ok(!sameAsZlib(bitsToBytes(...more, ...head, code[18], [29 - 11, 7], code[1], "0", "11", "0", "0", "10")));
+  const repeats = { 18: 1, 1: 2, 2: 3, 16: 3 };
+  const first = (...zeros) =>
+    bitsToBytes([1, 1], [2, 2], [1, 5], [0, 5], [order.length - 4, 4], ...order.map((s) => [repeats[s] ?? 0, 3]),
+      ...zeros, "10", "0", [138 - 11, 7], "0", [20 - 11, 7], "110", "110", "10", "0", "11", "0", "0", "10");
+  assert.ok(sameAsZlib(first("0", [94 - 11, 7], "111", [0, 2])));
+  assert.ok(!sameAsZlib(first("111", [0, 2], "0", [94 - 11, 7])));
+  assert.ok(!sameAsZlib(bitsToBytes([1, 1], [2, 2], [0, 5], [0, 5], [0, 4], ...[1, 0, 1, 0].map((l) => [l, 3]), "0", [0, 2])));
 });
 
 test("types", () => {
@@ -187,6 +250,11 @@ test("strings that are no UTF-8", () => {
   assert.equal(metrics[0].name, "\udcff\udcc3m");
   const line = '\xff\xc3m f="\xe2\x82!" 1767225600000000000\n';
   assert.equal(Buffer.from(payload.lineProtocol(metrics)).toString("latin1"), line);
+  // Forms that are too long, surrogates, and what is beyond U+10FFFF.
+  const wrong = "\xe0\x80\x80\xe0\x9f\xbf\xed\xa0\x80\xf0\x8f\xbf\xbf\xf4\x90\x80\x80\xc0\x80\xf5\x80\xe2\x82";
+  const names = Buffer.from(`\x3b\x01${wrong}\0\0f\0\0\x04\x73\0\0`, "latin1");
+  const escaped = wrong.replace(/[^]/g, (c) => String.fromCharCode(0xdc00 + c.charCodeAt(0)));
+  assert.equal(payload.decode(framed(names)).metrics[0].name, escaped);
   for (const s of ["", "aé漢😀", "\u07ff\u0800\uffff\u{10ffff}"]) {
     assert.equal(Buffer.from(payload.utf8(s)).toString(), s);
   }

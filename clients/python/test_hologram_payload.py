@@ -80,7 +80,7 @@ def grid(rows, tags, columns, kind, data=b""):
 
 class Vectors(unittest.TestCase):
     def test_vectors(self):
-        for v in VECTORS:
+        for v in VECTORS + lines("clients/testdata/edges.jsonl"):
             frame = hologram_payload._TEXT.decode(v["payload"][1:].encode())
             sms = encode(";", frame)
             self.assertEqual(v["payload"], encode(",", frame))
@@ -130,6 +130,9 @@ class Types(unittest.TestCase):
         content = b"\x3b\x01\xff\xc3m\0\0f\0\0\x04\x77\x00\x00\xe2\x82!\0"
         batch = hologram_payload.decode(payload(content))
         self.assertEqual("\udcff\udcc3m", batch.metrics[0].name)
+        wrong = b"\xe0\x80\x80\xe0\x9f\xbf\xed\xa0\x80\xf0\x8f\xbf\xbf\xf4\x90\x80\x80\xc0\x80\xf5\x80\xe2\x82"
+        names = hologram_payload.decode(payload(b"\x3b\x01" + wrong + b"\0\0f\0\0\x04\x73\0\0"))
+        self.assertEqual("".join(chr(0xDC00 + c) for c in wrong), names.metrics[0].name)
         line = b'\xff\xc3m f="\xe2\x82!" 1767225600000000000\n'
         self.assertEqual(line, hologram_payload.line_protocol(batch.metrics))
 
