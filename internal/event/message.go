@@ -57,8 +57,7 @@ func Messages(body []byte) ([]Message, error) {
 
 // shortError is an error of encoding/json without what it quotes of the text, as far as that is more than a character.
 func shortError(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("member %s is no %s", wrong.Field, wrong.Type)
 	}
 	return err

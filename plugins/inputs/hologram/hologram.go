@@ -111,7 +111,7 @@ func New() *Hologram {
 	return &Hologram{
 		Path:           "/hologram",
 		Methods:        []string{"POST"},
-		SecretHeader:   "X-Hologram-Secret",
+		SecretHeader:   defaultHeader,
 		BodyLimit:      1 << 20,
 		RateLimit:      1000,
 		MaxConnections: 1024,

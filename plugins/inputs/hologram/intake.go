@@ -177,11 +177,10 @@ func openStore(dir string, limit int64) (store, error) {
 	}
 	for start := time.Now(); ; time.Sleep(lockWait / 20) {
 		disk, err := queue.OpenDisk(filepath.Join(dir, "messages"), limits)
-		var locked *dirlock.LockedError
 		if err == nil {
 			return disk, nil
 		}
-		if !errors.As(err, &locked) || time.Since(start) >= lockWait {
+		if _, locked := errors.AsType[*dirlock.LockedError](err); !locked || time.Since(start) >= lockWait {
 			return nil, fmt.Errorf("opening buffer_directory: %w", err)
 		}
 	}

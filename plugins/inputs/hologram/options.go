@@ -35,6 +35,9 @@ const (
 	maxList        = 256
 )
 
+// defaultHeader is the header that has the secret.
+const defaultHeader = "X-Hologram-Secret"
+
 // Values of json_encoding.
 const (
 	encodingBase64 = "base64"

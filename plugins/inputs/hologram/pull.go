@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -198,11 +199,10 @@ func (p *pull) run(ctx context.Context) {
 // pause is how long to wait after the nth failure in a row.
 func (p *pull) pause(err error, n int) time.Duration {
 	pause := min(p.backoff<<min(n, 16), p.longestBackoff)
-	var answer *apiError
-	if errors.As(err, &answer) && answer.after > 0 {
+	if answer, ok := errors.AsType[*apiError](err); ok && answer.after > 0 {
 		pause = min(answer.after, time.Hour)
 	}
-	return pause + rand.N(pause/4+1) //nolint:gosec // so that many do not come at once
+	return pause + rand.N(pause/4+1) // so that many do not come at once
 }
 
 // sweep reads the data log back to the cursor.
@@ -304,9 +304,7 @@ func (p *pull) get(ctx context.Context) (*page, error) {
 		return nil, err
 	}
 	query := url.Values{}
-	for name, values := range p.query {
-		query[name] = values
-	}
+	maps.Copy(query, p.query)
 	query.Set("limit", strconv.Itoa(p.limit))
 	query.Set("timestart", strconv.FormatInt(p.cursor.From, 10))
 	if p.cursor.After != "" {
@@ -323,8 +321,7 @@ func (p *pull) get(ctx context.Context) (*page, error) {
 	r.Header.Set("User-Agent", "telegraf-hologram")
 	answer, err := p.client.Do(r)
 	if err != nil {
-		var e *url.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the query
 		}
 		return nil, fmt.Errorf("asking %s: %w", p.api.Host, err)

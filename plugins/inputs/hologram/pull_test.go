@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,8 +70,7 @@ func (l *dataLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start, _ := strconv.ParseInt(q.Get("timestart"), 10, 64)
 	var found []map[string]any
 	continues := false
-	for i := len(l.items) - 1; i >= 0; i-- {
-		it := l.items[i]
+	for _, it := range slices.Backward(l.items) {
 		if it.id >= after || it.at.Unix() < start {
 			continue
 		}

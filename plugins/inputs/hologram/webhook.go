@@ -206,8 +206,7 @@ func (w *webhook) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 
 // refusalOf says what an error means for the sender.
 func refusalOf(err error) *refusal {
-	var refused *refusal
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*refusal](err); ok {
 		return refused
 	}
 	for _, later := range []error{errFull, errDisk, errSlow, errBusy, errEnded} {
@@ -341,9 +340,9 @@ func (w *webhook) body(r *http.Request) (body []byte, release func(), err error)
 		}
 		n, err := in.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
-		var long *http.MaxBytesError
+		_, long := errors.AsType[*http.MaxBytesError](err)
 		switch {
-		case int64(len(body)) > w.bodyLimit, errors.As(err, &long):
+		case int64(len(body)) > w.bodyLimit, long:
 			return nil, release, tooLarge
 		case errors.Is(err, io.EOF):
 			return body, release, nil
