@@ -101,6 +101,7 @@ type timing struct {
 	drain              time.Duration // of Stop
 	backoff            time.Duration // after a failure of the REST API
 	longestBackoff     time.Duration
+	lock               time.Duration // for another process to leave the directory
 
 	hook func(place string)  // where the process is
 	wrap func(s store) store // around the store
@@ -128,7 +129,7 @@ func New() *Hologram {
 		DeviceInterval: execd.Duration(time.Minute),
 		timing: timing{
 			header: 5 * time.Second, read: 15 * time.Second, idle: time.Minute, drain: 400 * time.Millisecond,
-			backoff: 10 * time.Second, longestBackoff: 10 * time.Minute,
+			backoff: 10 * time.Second, longestBackoff: 10 * time.Minute, lock: 5 * time.Second,
 		},
 	}
 }

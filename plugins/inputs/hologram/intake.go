@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,7 @@ import (
 var (
 	errFull  = errors.New("the buffer is full, as Telegraf does not read")
 	errDisk  = errors.New("the disk does not take them")
-	errSlow  = errors.New("Telegraf has not read them in time")
+	errSlow  = errors.New("what came was not read by Telegraf in time")
 	errBusy  = errors.New("too much is taken at the same time")
 	errEnded = errors.New("the receiver ends")
 )
@@ -49,8 +50,6 @@ const (
 	recordSize = 128 << 10
 	// printAtOnce is how many records are read from the store at a time.
 	printAtOnce = 16
-	// lockWait is how long to wait for another process to leave the directory: our predecessor, which still ends.
-	lockWait = 5 * time.Second
 	// retryWait is the wait after an error of printing or of the disk.
 	retryWait = time.Second
 )
@@ -148,7 +147,7 @@ func (h *Hologram) openIntake() (*intake, error) {
 		in.decoder.TagKeys = execd.NewPatterns(h.TagKeys).Match
 	}
 	var err error
-	if in.queue, err = openStore(h.BufferDirectory, in.limit); err != nil {
+	if in.queue, err = openStore(h.BufferDirectory, in.limit, h.timing.lock); err != nil {
 		return nil, err
 	}
 	if h.timing.wrap != nil {
@@ -168,19 +167,20 @@ func (h *Hologram) openIntake() (*intake, error) {
 	return in, nil
 }
 
-// openStore opens the store in a directory, or in memory.
-func openStore(dir string, limit int64) (store, error) {
+// openStore opens the store in a directory, or in memory. It waits for another process to leave the directory: our
+// predecessor, which still ends.
+func openStore(dir string, limit int64, most time.Duration) (store, error) {
 	// The limit is kept by the intake, which takes nothing beyond it. The store's own would drop what was taken.
 	limits := queue.Limits{Bytes: limit + 2*groupBytes + 2*waitingMost, Full: queue.DropNewest}
 	if dir == "" {
 		return queue.NewMemory(limits), nil
 	}
-	for start := time.Now(); ; time.Sleep(lockWait / 20) {
+	for start := time.Now(); ; time.Sleep(most / 20) {
 		disk, err := queue.OpenDisk(filepath.Join(dir, "messages"), limits)
 		if err == nil {
 			return disk, nil
 		}
-		if _, locked := errors.AsType[*dirlock.LockedError](err); !locked || time.Since(start) >= lockWait {
+		if _, locked := errors.AsType[*dirlock.LockedError](err); !locked || time.Since(start) >= most {
 			return nil, fmt.Errorf("opening buffer_directory: %w", err)
 		}
 	}
@@ -190,43 +190,44 @@ func openStore(dir string, limit int64) (store, error) {
 // if there are none, and otherwise nil or why they could not be taken now: then they may come again.
 //
 // Who reads and decodes does so alone, so that what hostile bodies make of the memory is bounded.
-func (in *intake) take(ctx context.Context, read func() ([]event.Message, error)) (n int, err error) {
-	if err := in.begin(ctx); err != nil {
-		return 0, err
+func (in *intake) take(ctx context.Context, read func() ([]event.Message, error)) error {
+	var messages []event.Message
+	var err error
+	if e := in.alone(ctx, func() { messages, err = read() }); e != nil {
+		return e
 	}
-	messages, err := read()
-	<-in.decoding
 	if err != nil {
 		if len(messages) == 0 {
-			return 0, err
+			return err
 		}
 		in.counters.add(cItems, 1)
 		in.log.Debugf("A part of what came cannot be read: %v", err)
 	}
-	for n < len(messages) {
-		if err := in.begin(ctx); err != nil {
-			return n, err
+	for n := 0; n < len(messages); {
+		var j *job
+		if err := in.alone(ctx, func() { j = in.decode(messages[n:]) }); err != nil {
+			return err
 		}
-		j := in.decode(messages[n:])
-		<-in.decoding
 		if err := in.bring(ctx, j); err != nil {
-			return n, err
+			return err
 		}
 		n += len(j.messages)
 	}
-	return n, nil
+	return nil
 }
 
-// begin waits until nobody else decodes.
-func (in *intake) begin(ctx context.Context) error {
+// alone does something while nobody else does.
+func (in *intake) alone(ctx context.Context, do func()) error {
 	select {
 	case in.decoding <- struct{}{}:
-		return nil
 	case <-ctx.Done():
 		return errBusy
 	case <-in.ended:
 		return errEnded
 	}
+	defer func() { <-in.decoding }()
+	do()
+	return nil
 }
 
 // bring lets a job be stored and printed.
@@ -330,7 +331,7 @@ func (in *intake) identify(m *event.Message, batch *payload.Batch) *taken {
 	}
 	received := ""
 	if !m.Received.IsZero() {
-		received = fmt.Sprint(m.Received.Unix()) // the data log and webhooks do not always tell the same fraction
+		received = strconv.FormatInt(m.Received.Unix(), 10) // the data log and webhooks do not always tell the same fraction
 	}
 	t.content = hash("data", who, received, string(m.Data))
 	return t

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,36 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestConfig shows what a user gets for right and wrong configurations.
 func TestConfig(t *testing.T) {
 	execdtest.Configs(t, "testdata/config", execd.Plugins{Inputs: inputs.Inputs}, *update)
+}
+
+// The sample says which values hold without it: loading it whole changes nothing but what is by choice.
+func TestSampleDefaults(t *testing.T) {
+	load := func(options string) *Hologram {
+		var h *Hologram
+		_, err := execd.Parse([]byte("[[inputs.hologram]]\n"+options), "", execd.Plugins{Inputs: map[string]inputs.Creator{
+			"hologram": func() telegraf.Input { h = New(); return h },
+		}})
+		require.NoError(t, err)
+		return h
+	}
+	required := "  service_address = \":8080\"\n  secret_file = \"/etc/telegraf/hologram.secret\"\n"
+	var all strings.Builder
+	for line := range strings.Lines(sampleConfig) {
+		if option, ok := strings.CutPrefix(line, "  # "); ok && !strings.HasPrefix(option, "buffer_directory") {
+			all.WriteString("  " + option)
+		}
+	}
+	require.Contains(t, sampleConfig, required[:strings.Index(required, "\n")+1])
+	plain, sample := reflect.ValueOf(load(required)).Elem(), reflect.ValueOf(load(required+all.String())).Elem()
+	for i, f := range reflect.VisibleFields(plain.Type()) {
+		switch {
+		case !f.IsExported() || f.Tag.Get("toml") == "-":
+		case f.Type.Kind() == reflect.Slice:
+			require.ElementsMatch(t, plain.Field(i).Interface(), sample.Field(i).Interface(), f.Name)
+		default:
+			require.Equal(t, plain.Field(i).Interface(), sample.Field(i).Interface(), f.Name)
+		}
+	}
 }
 
 // TestCases sends the requests of each directory in testcases, which are in the order of their names, to a plugin with

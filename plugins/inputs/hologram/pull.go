@@ -364,7 +364,7 @@ func (p *pull) take(ctx context.Context, data json.RawMessage) error {
 	if len(data) == 0 || data[0] != '[' {
 		return errors.New("the answer of the REST API has no list of messages")
 	}
-	_, err := p.intake.take(ctx, func() ([]event.Message, error) {
+	return p.intake.take(ctx, func() ([]event.Message, error) {
 		all, err := event.Messages(data)
 		if err != nil && len(all) == 0 {
 			p.counters.add(cItems, 1)
@@ -373,7 +373,6 @@ func (p *pull) take(ctx context.Context, data json.RawMessage) error {
 		}
 		return slices.DeleteFunc(all, func(m event.Message) bool { return !p.wants(&m) }), err
 	})
-	return err
 }
 
 // wants tells whether a message passes the filters, for an API that does not know them.
