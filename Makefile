@@ -115,6 +115,10 @@ generate: ## write the generated files anew
 demo: build ## the real Telegraf sends this machine's metrics to an emulated cloud, for DEMO_SECONDS (30)
 	@cd e2e && $(GO) run ./cmd/demo -binary $(CURDIR)/$(BINARY) -seconds $(DEMO_SECONDS)
 
+.PHONY: example
+example: build ## the way from a device to a database, with failures, as examples/edge-to-database has it (1 minute; influxd)
+	@cd e2e && $(GO) run ./cmd/example -binary $(CURDIR)/$(BINARY)
+
 .PHONY: bench
 bench: ## run the benchmarks, with bytes per metric
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
@@ -134,6 +138,10 @@ loss: ## the loss tests with the real Telegraf, and the stock shim beside it, wi
 .PHONY: sms
 sms: ## SMS of the emulated modem through the real Telegraf, with unplugs, freezes and kills, with a table (13 minutes)
 	cd e2e && $(GO) run ./cmd/sms
+
+.PHONY: database
+database: build ## the same for longer, with kill -9 of each part on the server, and all compared (6 minutes; influxd)
+	@cd e2e && $(GO) run ./cmd/example -binary $(CURDIR)/$(BINARY) -rounds 15 -rate 200 -troubles telegraf,database
 
 .PHONY: outage
 outage: ## simulate an outage of 24 h with 1,000,000 metrics, in three ways (10 minutes, 500 MB of disk)
