@@ -93,6 +93,7 @@ type intake struct {
 // job are the messages that somebody waits for.
 type job struct {
 	messages []*taken
+	overlaps bool // what is known is no repeat
 	size     int64
 	done     chan error // has room
 }
@@ -189,8 +190,10 @@ func openStore(dir string, limit int64, most time.Duration) (store, error) {
 // take takes the messages that read returns, and returns when they are stored and printed. It returns the error of read
 // if there are none, and otherwise nil or why they could not be taken now: then they may come again.
 //
+// overlaps says that messages are brought again on purpose: then they are no repeats of their devices.
+//
 // Who reads and decodes does so alone, so that what hostile bodies make of the memory is bounded.
-func (in *intake) take(ctx context.Context, read func() ([]event.Message, error)) error {
+func (in *intake) take(ctx context.Context, overlaps bool, read func() ([]event.Message, error)) error {
 	var messages []event.Message
 	var err error
 	if e := in.alone(ctx, func() { messages, err = read() }); e != nil {
@@ -208,6 +211,7 @@ func (in *intake) take(ctx context.Context, read func() ([]event.Message, error)
 		if err := in.alone(ctx, func() { j = in.decode(messages[n:]) }); err != nil {
 			return err
 		}
+		j.overlaps = overlaps
 		if err := in.bring(ctx, j); err != nil {
 			return err
 		}
@@ -492,9 +496,12 @@ func (in *intake) storeGroup(group []*job) {
 		}
 		stored = append(stored, j)
 		for _, t := range j.messages {
-			if in.isRepeat(t, fresh) {
-				repeats = append(repeats, t)
-			} else {
+			switch {
+			case in.isRepeat(t, fresh):
+				if !j.overlaps {
+					repeats = append(repeats, t)
+				}
+			default:
 				kept = append(kept, t)
 				records = append(records, t.records...)
 				size += t.size

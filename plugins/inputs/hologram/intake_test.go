@@ -206,7 +206,7 @@ func (r *receiver) take(messages ...event.Message) []string {
 	before := len(r.out.data())
 	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
 	defer cancel()
-	err := r.intake.take(ctx, func() ([]event.Message, error) { return messages, nil })
+	err := r.intake.take(ctx, false, func() ([]event.Message, error) { return messages, nil })
 	require.NoError(r.t, err)
 	return r.out.data()[before:]
 }

@@ -364,7 +364,7 @@ func (p *pull) take(ctx context.Context, data json.RawMessage) error {
 	if len(data) == 0 || data[0] != '[' {
 		return errors.New("the answer of the REST API has no list of messages")
 	}
-	return p.intake.take(ctx, func() ([]event.Message, error) {
+	return p.intake.take(ctx, true, func() ([]event.Message, error) {
 		all, err := event.Messages(data)
 		if err != nil && len(all) == 0 {
 			p.counters.add(cItems, 1)

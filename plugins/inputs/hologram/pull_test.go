@@ -320,8 +320,12 @@ func TestBothWays(t *testing.T) {
 		}
 	}
 	log.add(all[20:]...)
-	r.eventually(func() bool { return len(r.out.data()) >= 40 && r.counters.n[cRepeats].Load() >= 30 }, "not all came")
+	r.eventually(func() bool { return len(r.out.data()) >= 40 && r.counters.n[cPulls].Load() >= 3 }, "not all came")
 	require.Len(t, r.out.data(), 40)
+	// Webhooks that came twice, and those of what had been fetched; not what the log gives again and again.
+	repeats := r.counters.n[cRepeats].Load()
+	require.GreaterOrEqual(t, repeats, int64(16))
+	require.LessOrEqual(t, repeats, int64(32))
 }
 
 func TestRetryAfter(t *testing.T) {

@@ -278,7 +278,7 @@ func (w *webhook) handle(r *http.Request, source netip.Addr) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), w.timeout)
 	defer cancel()
-	return w.intake.take(ctx, func() ([]event.Message, error) { return w.template.messages(body) })
+	return w.intake.take(ctx, false, func() ([]event.Message, error) { return w.template.messages(body) })
 }
 
 var errSecret = &refusal{http.StatusUnauthorized, cRefusedSecret, "no secret, or a wrong one", 0}
