@@ -116,7 +116,7 @@ demo: build ## the real Telegraf sends this machine's metrics to an emulated clo
 	@cd e2e && $(GO) run ./cmd/demo -binary $(CURDIR)/$(BINARY) -seconds $(DEMO_SECONDS)
 
 .PHONY: example
-example: build ## the way from a device to a database, with failures, as examples/edge-to-database has it (1 minute; influxd)
+example: build ## examples/edge-to-database: from a device to InfluxDB, with failures, all compared (a minute; influxd)
 	@cd e2e && $(GO) run ./cmd/example -binary $(CURDIR)/$(BINARY)
 
 .PHONY: bench
@@ -140,7 +140,7 @@ sms: ## SMS of the emulated modem through the real Telegraf, with unplugs, freez
 	cd e2e && $(GO) run ./cmd/sms
 
 .PHONY: database
-database: build ## the same for longer, with kill -9 of each part on the server, and all compared (6 minutes; influxd)
+database: build ## make example for five minutes, with kill -9 of each part on the server (influxd)
 	@cd e2e && $(GO) run ./cmd/example -binary $(CURDIR)/$(BINARY) -rounds 15 -rate 200 -troubles telegraf,database
 
 .PHONY: outage
