@@ -23,6 +23,10 @@ const (
 	lastLook  = 100 * time.Millisecond
 )
 
+// printAtOnce is how many bytes of several metrics are written at once, at most: half of what a pipe holds, so that they
+// are in it as a whole, and Telegraf's reading is waited for once and not for each of them.
+const printAtOnce = 32 << 10
+
 // slowPrint is how long a metric may wait for Telegraf to read before the log says so.
 const slowPrint = 30 * time.Second
 
@@ -35,14 +39,14 @@ var ErrEnded = errors.New("the process ends")
 //	if p, ok := acc.(execd.Printer); ok { ... }
 type Printer interface {
 	telegraf.Accumulator
-	// Print writes metrics to stdout, each in one write, and returns when the last one is written and, on Linux, read out
-	// of the pipe. What is in the pipe still is lost when this process is killed: Telegraf then closes the pipe without
+	// Print writes metrics to stdout, several in one write, and returns when the last one is written and, on Linux, read
+	// out of the pipe. What is in the pipe still is lost when this process is killed: Telegraf then closes the pipe without
 	// reading it to its end. That it was read is all that can be known: Telegraf tells nobody what it does with metrics.
 	// As long as Telegraf does not read, Print waits; after the end of stdin it waits for 700 ms at most.
 	//
-	// After an error, which is ErrEnded or that of writing, the metrics up to some point are read, and the next one is
-	// perhaps written, as a whole or in part. A metric that can never be written, because it has no name or no field that line protocol can
-	// hold, is dropped with a line in the log, and is no error.
+	// After an error, which is ErrEnded or that of writing, the metrics up to some point are read, and the next ones are
+	// perhaps written, the last of them in part. A metric that can never be written, because it has no name or no field that
+	// line protocol can hold, is dropped with a line in the log, and is no error.
 	Print(metrics ...telegraf.Metric) error
 }
 
@@ -92,62 +96,88 @@ func (a *accumulator) counts() (written, dropped, failed int) {
 }
 
 func (a *accumulator) Print(metrics ...telegraf.Metric) error {
-	for _, m := range metrics {
-		if _, err := a.print(m); err != nil {
+	for len(metrics) > 0 {
+		n, _, err := a.print(metrics)
+		if err != nil {
 			return err
 		}
+		metrics = metrics[n:]
 	}
 	return nil
 }
 
-// print writes a metric and settles it. written is false without an error if the metric was dropped.
-func (a *accumulator) print(m telegraf.Metric) (written bool, err error) {
-	line, err := a.take(m)
-	switch {
-	case err != nil:
-	case line == nil:
-		m.Reject()
-		a.dropped.Add(1)
-		// Neither tags nor fields: they may hold what no log is to have.
-		a.log.Warnf("metric %q has no name or no field that can be written, and is dropped", m.Name())
-		return false, nil
-	default:
-		err = a.write(line)
+// print writes the first of some metrics at once, and settles them. n is how many those are, and dropped how many of
+// them were dropped.
+func (a *accumulator) print(metrics []telegraf.Metric) (n, dropped int, err error) {
+	text, lines, err := a.take(metrics)
+	n = len(lines)
+	if err == nil && len(text) > 0 {
+		err = a.write(text)
+	}
+	for i, m := range metrics[:n] {
+		switch {
+		case err == nil && lines[i]:
+			m.Accept()
+			a.written.Add(1)
+		case err == nil:
+			m.Reject()
+			a.dropped.Add(1)
+			dropped++
+			// Neither tags nor fields: they may hold what no log is to have.
+			a.log.Warnf("metric %q has no name or no field that can be written, and is dropped", m.Name())
+		default:
+			m.Drop()
+			a.failed.Add(1)
+		}
 	}
 	if err != nil {
-		m.Drop()
-		a.failed.Add(1)
-		return false, fmt.Errorf("cannot write a metric: %w", err)
+		return n, dropped, fmt.Errorf("cannot write a metric: %w", err)
 	}
-	m.Accept()
-	a.written.Add(1)
-	return true, nil
+	return n, dropped, nil
 }
 
-// take waits for the turn to write, and returns the line of a metric: nil, without the turn, if it has none.
-func (a *accumulator) take(m telegraf.Metric) ([]byte, error) {
+// take waits for the turn to write, and returns the lines of the first of some metrics: of one, or of several that
+// together have not more than printAtOnce bytes. lines says of each whether it has a line. Without any text, or with an
+// error, the turn is given back.
+func (a *accumulator) take(metrics []telegraf.Metric) (text []byte, lines []bool, err error) {
+	lines = make([]bool, 1, min(len(metrics), 256))
 	select {
 	case <-a.ended:
-		return nil, ErrEnded // Even if it could be written still: a plugin that has not stopped yet must see the end.
+		return nil, lines, ErrEnded // Even if it could be written still: a plugin that has not stopped yet must see the end.
 	default:
 	}
 	select {
 	case <-a.ended:
-		return nil, ErrEnded
+		return nil, lines, ErrEnded
 	case <-a.turn:
 	}
-	line := a.line[:0]
+	text = a.line[:0]
 	if a.torn {
-		line = append(line, '\n')
+		text = append(text, '\n')
 	}
-	line, err := metric.AppendLine(line, a.timed(m))
-	a.line = line
-	if err != nil {
+	begin := len(text)
+	lines = lines[:0]
+	for _, m := range metrics {
+		before := len(text)
+		line, err := metric.AppendLine(text, a.timed(m))
+		if err != nil {
+			text = line[:before] // it says that there is no line, and holds tags
+			lines = append(lines, false)
+			continue
+		}
+		if line = append(line, '\n'); before > begin && len(line) > printAtOnce {
+			text = line[:before] // the next time
+			break
+		}
+		text = line
+		lines = append(lines, true)
+	}
+	a.line = text
+	if len(text) == begin {
 		a.turn <- struct{}{}
-		return nil, nil //nolint:nilerr // it says that there is no line, and holds tags
+		return nil, lines, nil
 	}
-	a.line = append(line, '\n')
-	return a.line, nil
+	return text, lines, nil
 }
 
 // write writes a line in one piece, and gives the turn back.
@@ -196,7 +226,7 @@ func (a *accumulator) waitRead() error {
 	if a.pipe == nil {
 		return nil
 	}
-	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+	for pause := firstLook; ; pause = min(pause+pause/4, lastLook) {
 		n, err := unread(a.pipe)
 		if n == 0 || err != nil {
 			return err
@@ -237,11 +267,11 @@ func (a *accumulator) timed(m telegraf.Metric) telegraf.Metric {
 func (a *accumulator) AddMetric(m telegraf.Metric) { a.add(m) }
 
 func (a *accumulator) add(m telegraf.Metric) (written bool) {
-	written, err := a.print(m)
+	_, dropped, err := a.print([]telegraf.Metric{m})
 	if err != nil {
 		a.AddError(err)
 	}
-	return written
+	return err == nil && dropped == 0
 }
 
 func (a *accumulator) AddFields(name string, fields map[string]any, tags map[string]string, at ...time.Time) {

@@ -3,6 +3,7 @@ package execd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -472,4 +473,43 @@ func TestInputOptions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "inputs.in, configured in test\n  gathers     every 3s\n  log level   info\n  set         interval = 3\n", cfg.Describe())
 	require.IsType(t, &sampler{}, cfg.Input())
+}
+
+// countingWriter counts writes.
+type countingWriter struct {
+	strings.Builder
+	writes int
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	w.writes++
+	return w.Builder.Write(p)
+}
+
+// TestPrintTogether prints many metrics in few writes, each of them once and in order, whatever is between them.
+func TestPrintTogether(t *testing.T) {
+	var out countingWriter
+	acc := newAccumulator(&out, newLogger(kindInputs, telegraf.Error))
+	var metrics []telegraf.Metric
+	var want strings.Builder
+	for i := range 3000 {
+		m := metric.New("m", nil, []telegraf.Field{{Key: "n", Value: i}}, time.Unix(0, int64(i)))
+		line := fmt.Sprintf("m n=%di %d\n", i, i)
+		switch i % 1000 {
+		case 0, 999:
+			m, line = metric.New("empty", nil, nil, time.Unix(0, 1)), ""
+		case 500:
+			text := strings.Repeat("x", 2*printAtOnce)
+			m.AddField("text", text)
+			line = fmt.Sprintf("m n=%di,text=\"%s\" %d\n", i, text, i)
+		}
+		metrics = append(metrics, m)
+		want.WriteString(line)
+	}
+	require.NoError(t, acc.Print(metrics...))
+	require.Equal(t, want.String(), out.String())
+	require.LessOrEqual(t, out.writes, 3+2*3+want.Len()/printAtOnce)
+	written, dropped, failed := acc.counts()
+	require.Equal(t, []int{2994, 6, 0}, []int{written, dropped, failed})
+	require.NoError(t, acc.Print())
 }
