@@ -50,7 +50,7 @@ build: ## build bin/telegraf-hologram (TAGS=edge: for devices, without decode an
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o $(BINARY) .
 
 .PHONY: test
-test: test-unit test-e2e ## run all tests that CI runs
+test: test-unit test-e2e clients ## run all tests that CI runs
 
 .PHONY: test-unit
 test-unit: ## run the tests of the module, with the race detector where there is a C compiler, and the fuzz seeds
@@ -63,6 +63,13 @@ test-unit: ## run the tests of the module, with the race detector where there is
 test-e2e: ## run the tests with the real Telegraf (the first time builds it: 80 MB of modules)
 	cd e2e && $(GO) test -count=1 -timeout 10m ./...
 	cd e2e/net && $(GO) test -count=1 -timeout 5m ./...
+
+.PHONY: clients
+clients: ## run the tests of the decoders in clients/ (with Python 3.9 and Node 18 or later, where installed)
+	@if command -v python3 >/dev/null; then cd clients/python && python3 -B -m unittest; \
+	else echo "clients: python3 is not installed, passed over"; fi
+	@if command -v node >/dev/null; then node --test --test-reporter=dot clients/javascript/hologram_payload.test.mjs; \
+	else echo "clients: node is not installed, passed over"; fi
 
 .PHONY: check
 check: check-format check-tidy check-vet check-lint check-generate check-vuln ## format, modules, vet, linters, generated files, vulnerabilities
@@ -108,6 +115,10 @@ generate: ## write the generated files anew
 demo: build ## the real Telegraf sends this machine's metrics to an emulated cloud, for DEMO_SECONDS (30)
 	@cd e2e && $(GO) run ./cmd/demo -binary $(CURDIR)/$(BINARY) -seconds $(DEMO_SECONDS)
 
+.PHONY: example
+example: build ## examples/edge-to-database: from a device to InfluxDB, with failures, all compared (a minute; influxd)
+	@cd e2e && $(GO) run ./cmd/example -binary $(CURDIR)/$(BINARY)
+
 .PHONY: bench
 bench: ## run the benchmarks, with bytes per metric
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
@@ -127,6 +138,10 @@ loss: ## the loss tests with the real Telegraf, and the stock shim beside it, wi
 .PHONY: sms
 sms: ## SMS of the emulated modem through the real Telegraf, with unplugs, freezes and kills, with a table (13 minutes)
 	cd e2e && $(GO) run ./cmd/sms
+
+.PHONY: database
+database: build ## make example for five minutes, with kill -9 of each part on the server (influxd)
+	@cd e2e && $(GO) run ./cmd/example -binary $(CURDIR)/$(BINARY) -rounds 15 -rate 200 -troubles telegraf,database
 
 .PHONY: outage
 outage: ## simulate an outage of 24 h with 1,000,000 metrics, in three ways (10 minutes, 500 MB of disk)

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,4 +20,17 @@ func TestLeftOut(t *testing.T) {
 			"; the archives without \"edge\" in their name have it")
 		require.NotContains(t, usage, command)
 	}
+}
+
+func TestLeftOutPlugin(t *testing.T) {
+	const want = "This build is for devices (edge) and has no inputs.hologram; the archives without \"edge\" in their name have it"
+	code, _, stderr := call(t, "", "sample-config", "inputs.hologram")
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, want)
+
+	file := filepath.Join(t.TempDir(), "in.conf")
+	require.NoError(t, os.WriteFile(file, []byte("[[inputs.hologram]]\n  service_address = \":8080\"\n"), 0o600))
+	code, _, stderr = call(t, "", "check", "--config", file)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, want)
 }

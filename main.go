@@ -150,7 +150,7 @@ func load(fs *flags.Set, args []string, stdout, stderr io.Writer) (cfg *execd.Co
 	}
 	cfg, err := execd.Load(file)
 	if err != nil {
-		return nil, fail(stderr, err)
+		return nil, fail(stderr, farPlugin(err))
 	}
 	return cfg, exitDone
 }
@@ -191,13 +191,16 @@ func status(args []string, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
+// sample is the sample configuration of a plugin.
+type sample struct{ name, text string }
+
 // samples are the sample configurations of all plugins, in order.
-func samples() []struct{ name, text string } {
-	return []struct{ name, text string }{
+func samples() []sample {
+	return append(farSamples(), []sample{
 		{"inputs.modem_sms", modemsms.New().SampleConfig()},
 		{"outputs.hologram", hologram.New().SampleConfig()},
 		{"outputs.hologram_sms", hologramsms.New().SampleConfig()},
-	}
+	}...)
 }
 
 func sampleConfig(args []string, stdout, stderr io.Writer) int {
@@ -217,7 +220,8 @@ func sampleConfig(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	if len(texts) == 0 {
-		fmt.Fprintf(stderr, "telegraf-hologram: there is no plugin %q; there is %s\n", wanted, strings.Join(names, ", "))
+		fmt.Fprintf(stderr, "telegraf-hologram: %v\n",
+			farPlugin(fmt.Errorf("there is no plugin %q; there is %s", wanted, strings.Join(names, ", "))))
 		return exitUsage
 	}
 	fmt.Fprint(stdout, strings.Join(texts, "\n"))

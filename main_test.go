@@ -61,6 +61,11 @@ func TestUsage(t *testing.T) {
 	const key = "  device_key = \"ABCDWXYZ\"\n"
 	good, bad := config(t, key), config(t, key+"  max_mesage_size = 1\n")
 	missing := filepath.Join(t.TempDir(), "missing.conf")
+	var all []string
+	for _, s := range samples() {
+		all = append(all, s.name)
+	}
+	names := strings.Join(all, ", ")
 	testUsage(t, []usageCase{
 		{nil, 2, "", "Usage:\n"},
 		{[]string{"help"}, 0, "Usage:\n", ""},
@@ -103,13 +108,13 @@ func TestUsage(t *testing.T) {
 		{[]string{"sample-config", "modem_sms"}, 0, "[[inputs.modem_sms]]\n", ""},
 		{[]string{"sample-config", "outputs.hologram"}, 0, "[[outputs.hologram]]\n", ""},
 		{[]string{"sample-config", "hologram"}, 0, "[[outputs.hologram]]\n", ""},
-		{[]string{"sample-config", "holo"}, 2, "", `telegraf-hologram: there is no plugin "holo"; there is inputs.modem_sms, outputs.hologram, outputs.hologram_sms` + "\n"},
+		{[]string{"sample-config", "holo"}, 2, "", `telegraf-hologram: there is no plugin "holo"; there is ` + names + "\n"},
 		{[]string{"sample-config", "hologram", "more"}, 2, "", "unexpected argument"},
 		{[]string{"sample-config", "--help"}, 0, "Usage: telegraf-hologram sample-config", ""},
 
 		{[]string{"encode", "--help"}, 0, "-max-message-size bytes", ""},
 		{[]string{"encode", "--size", "1"}, 2, "", "flag provided but not defined: -size; see telegraf-hologram encode --help\n"},
-		{[]string{"encode", "--key", "secret"}, 2, "", "device_key = (hidden): has 6 bytes"},
+		{[]string{"encode", "--key", "swordfish"}, 2, "", "device_key = (hidden): has 9 bytes"},
 		{[]string{"encode", "--data-format", "csv"}, 2, "", `data_format = "csv": is unknown; want one of "compact", "influx", "json"`},
 		{[]string{"encode", "--field-names", "long"}, 2, "", "field_names"},
 		{[]string{"encode", "--topics", "all"}, 2, "", "topics"},
@@ -140,7 +145,7 @@ func testUsage(t *testing.T, cases []usageCase) {
 					require.Contains(t, o.got, o.want)
 				}
 			}
-			require.NotContains(t, stdout+stderr, "secret")
+			require.NotContains(t, stdout+stderr, "swordfish")
 		})
 	}
 }
@@ -289,7 +294,12 @@ func TestSampleConfigIsGenerated(t *testing.T) {
 	_, want, _ := call(t, "", "sample-config")
 	root, err := os.ReadFile("sample.conf")
 	require.NoError(t, err)
-	require.Equal(t, want, string(root), "run go generate ./...")
+	if len(farSamples()) == 0 {
+		// A build for devices has the end of it.
+		require.Equal(t, want, string(root[max(len(root)-len(want), 0):]), "run go generate ./...")
+	} else {
+		require.Equal(t, want, string(root), "run go generate ./...")
+	}
 	for _, s := range samples() {
 		file := "plugins/" + strings.ReplaceAll(s.name, ".", "/") + "/README.md"
 		for _, name := range []string{file, "README.md"} {
@@ -303,6 +313,10 @@ func TestSampleConfigIsGenerated(t *testing.T) {
 
 // requiredOptions are what a user must set of each plugin, in each way that there is.
 var requiredOptions = map[string][]string{
+	"inputs.hologram": {
+		`service_address = ":8080",secret_file = "/etc/telegraf/hologram.secret"`, `service_address = ":8080",secret = "letters-and-1"`,
+		`service_address = ":8080",allow_unauthenticated = true`, `api_key_file = "/etc/telegraf/hologram.apikey"`,
+	},
 	"inputs.modem_sms": {`port = "/dev/ttyUSB2"`},
 	"outputs.hologram": {
 		`device_key = "ABCDWXYZ"`, `device_key_file = "/etc/telegraf/hologram.key"`,
@@ -408,7 +422,8 @@ func uncomment(sample, required, more string) string {
 			out.WriteString(line)
 			continue
 		}
-		if choice := m[2] == "port" || strings.HasPrefix(m[2], "device_key") || strings.HasPrefix(m[2], "source_"); !choice {
+		if choice := m[2] == "port" || strings.HasPrefix(m[2], "device_key") || strings.HasPrefix(m[2], "source_") ||
+			slices.Contains([]string{"service_address", "secret", "secret_file", "allow_unauthenticated", "api_key_file"}, m[2]); !choice {
 			out.WriteString("  " + m[2] + " = " + m[3] + "\n")
 		}
 	}

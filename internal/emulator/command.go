@@ -36,6 +36,8 @@ type Options struct {
 	Flat bool
 	// Quiet prints no line for each message.
 	Quiet bool
+	// Forward is what the cloud hands out.
+	Forward ForwardOptions
 	// Modem is what runs beside the cloud.
 	Modem ModemOptions
 }
@@ -51,28 +53,6 @@ func (l secretList) Set(s string) error {
 	return nil
 }
 
-// faultList collects --fail options.
-type faultList struct{ faults *Faults }
-
-func (l faultList) String() string {
-	if l.faults == nil {
-		return ""
-	}
-	return l.faults.String()
-}
-
-func (l faultList) Set(s string) error {
-	if old := l.faults.String(); old != "" && s != "" {
-		s = old + "," + s
-	}
-	faults, err := ParseFaults(s)
-	if err != nil {
-		return err
-	}
-	*l.faults = faults
-	return nil
-}
-
 // Flags defines the emulator's options on fs and returns what they will set when
 // fs has been parsed.
 func Flags(fs *flag.FlagSet) *Options {
@@ -84,12 +64,13 @@ func Flags(fs *flag.FlagSet) *Options {
 	fs.StringVar(&o.Log, "log", "", "append the messages taken to `FILE`, one JSON object a line, as the cloud hands them out")
 	fs.BoolVar(&o.LogAll, "log-all", false, "log refused and lost messages as well")
 	fs.BoolVar(&o.Flat, "flat", false, "log in the cloud's older shape: device_id and device_name")
-	fs.Var(faultList{&o.Faults}, "fail", "fail as `MODE[=DURATION][:N|:P%]`, a comma-separated list; modes: "+strings.Join(Modes(), ", "))
+	fs.Var(faultFlag[Faults]{&o.Faults, ParseFaults}, "fail", "fail as `MODE[=DURATION][:N|:P%]`, a comma-separated list; modes: "+strings.Join(Modes(), ", "))
 	fs.DurationVar(&o.IdleTimeout, "idle-timeout", DefaultIdleTimeout, "close a connection on which nothing comes for so long")
 	fs.IntVar(&o.MaxMessageSize, "max-message-size", DefaultMaxMessageSize, "`BYTES` that a message may have with its terminator")
 	fs.IntVar(&o.MaxSMSLength, "max-sms-length", DefaultMaxSMSLength, "`CHARACTERS` that an SMS may have; -1 is no limit")
 	fs.BoolVar(&o.Quiet, "quiet", false, "print no line for each message")
 	fs.Uint64Var(&o.Seed, "seed", 0, "make --fail with percentages repeatable; 0 is a random seed")
+	forwardFlags(fs, &o.Config, &o.Forward)
 	modemFlags(fs, &o.Modem)
 	return o
 }
@@ -153,11 +134,11 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer, decod
 	case o.Log == "" && (o.LogAll || o.Flat):
 		return wrongUsage(stderr, errors.New("-log-all and -flat have no meaning without -log"))
 	}
-	if err := o.Modem.check(); err != nil {
+	if err := errors.Join(o.Modem.check(), o.Forward.check(&o.Config)); err != nil {
 		return wrongUsage(stderr, err)
 	}
 	o.Decode = decode
-	if err := o.readKeys(); err != nil {
+	if err := errors.Join(o.readKeys(), o.Forward.read(&o.Config)); err != nil {
 		return failed(stderr, err)
 	}
 	if _, err := New(o.Config); err != nil {
@@ -225,8 +206,18 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 			cancel(failure)
 		}
 	}
+	if !o.Quiet {
+		o.Webhooks.OnDelivery = func(d Delivery) {
+			if d.Err != nil {
+				_, _ = fmt.Fprintln(stdout, d)
+			}
+		}
+	}
 	s, err := New(o.Config)
 	if err != nil {
+		return err
+	}
+	if err := o.Forward.load(s, stderr); err != nil {
 		return err
 	}
 	m, err := startModem(ctx, o, s, stdout, stderr)
@@ -238,14 +229,21 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
+	if err := s.listenAPI(ctx); err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	start := time.Now()
 	_, _ = fmt.Fprintf(stderr, "listening on %s\n", ln.Addr())
 	_, _ = fmt.Fprintln(stderr, s.summary())
 	m.describe(o.Modem.Link, stderr)
+	s.announce(stderr)
 	err = s.Serve(ctx, ln)
 	// Before the log is closed: what the modem sends goes there, too.
 	err = errors.Join(err, m.close())
 	_, _ = fmt.Fprintf(stderr, "%s in %s\n", s.Counters(), time.Since(start).Round(100*time.Millisecond))
+	if s.webhooks != nil {
+		_, _ = fmt.Fprintln(stderr, s.Counters().Webhooks)
+	}
 	return errors.Join(err, failure)
 }
 
@@ -255,13 +253,7 @@ func (s *Server) summary() string {
 	if n := len(s.cfg.DeviceKeys); n > 0 {
 		text = "accepting " + plural(int64(n), "device key")
 	}
-	if faults := s.cfg.Faults; len(faults.list) > 0 {
-		text += ", failing with " + faults.String()
-		if faults.random() {
-			text += fmt.Sprintf(" (seed %d)", s.cfg.Seed)
-		}
-	}
-	return text
+	return text + s.failing(s.cfg.Faults.String(), s.cfg.Faults.random())
 }
 
 // String returns the counters in a line for people.
@@ -277,9 +269,11 @@ func (c Counters) String() string {
 	return text
 }
 
-func plural(n int64, noun string) string {
+func plural(n int64, noun string) string { return pluralOf(n, noun, noun+"s") }
+
+func pluralOf(n int64, one, more string) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d %s", n, more)
 }

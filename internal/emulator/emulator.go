@@ -7,6 +7,9 @@
 // documented codes, closes, and reports each message as an [Event]. [Faults]
 // tell it to misbehave in the ways that a server and a network between can.
 //
+// What it has taken it passes on as webhooks ([WebhookConfig]) and lists as the
+// data log of Hologram's REST API does ([APIConfig]).
+//
 // It does not simulate the timing or the limits of the real cloud, which nobody
 // has published; what it does where the documents are silent is said in
 // docs/emulator.md.
@@ -91,6 +94,10 @@ type Config struct {
 	// one at a time: a slow one delays the answers. It may use the server's
 	// methods except Close. Nil is fine.
 	OnEvent func(Event)
+	// Webhooks says where to pass on what is taken.
+	Webhooks WebhookConfig
+	// API says how to list what was taken.
+	API APIConfig
 }
 
 // validated returns the config with its defaults filled in.
@@ -98,8 +105,13 @@ func (c Config) validated() (Config, error) {
 	if c.Address == "" {
 		c.Address = DefaultAddress
 	}
-	if err := c.checkAddress(); err != nil {
+	if err := c.checkAddress(c.Address); err != nil {
 		return c, err
+	}
+	if c.API.Address != "" {
+		if err := c.checkAddress(c.API.Address); err != nil {
+			return c, fmt.Errorf("API: %w", err)
+		}
 	}
 	if err := checkKeys(c.DeviceKeys); err != nil {
 		return c, err
@@ -130,10 +142,10 @@ func (c Config) validated() (Config, error) {
 	return c, nil
 }
 
-func (c Config) checkAddress() error {
-	host, _, err := net.SplitHostPort(c.Address)
+func (c Config) checkAddress(address string) error {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("address %q is not host:port: %w", c.Address, err)
+		return fmt.Errorf("address %q is not host:port: %w", address, err)
 	}
 	if c.AllowRemote || host == "localhost" {
 		return nil
@@ -141,7 +153,7 @@ func (c Config) checkAddress() error {
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
 		return nil
 	}
-	return &NotLoopbackError{Address: c.Address}
+	return &NotLoopbackError{Address: address}
 }
 
 // NotLoopbackError is the refusal to listen where other machines could connect
@@ -151,7 +163,7 @@ type NotLoopbackError struct {
 }
 
 func (e *NotLoopbackError) Error() string {
-	return fmt.Sprintf("address %q is not on the loopback interface: device keys would cross the network in clear text; use 127.0.0.1 or allow remote connections explicitly", e.Address)
+	return fmt.Sprintf("address %q is not on the loopback interface: keys and data would cross the network in clear text; use 127.0.0.1 or allow remote connections explicitly", e.Address)
 }
 
 func checkKeys(keys []string) error {
@@ -186,6 +198,7 @@ type Counters struct {
 	BytesIn     int64 // bytes read, of all events
 	BytesOut    int64 // bytes answered, of all events
 	Forgotten   int64 // events too old for Events to return
+	Webhooks    WebhookCounters
 }
 
 // Server is one emulated cloud. Its methods may be called by several goroutines.
@@ -196,6 +209,9 @@ type Server struct {
 	started atomic.Bool
 	slots   chan struct{} // one element for each connection being served
 	served  sync.WaitGroup
+
+	webhooks *webhooks // nil if there are none
+	api      *api      // nil if there is none
 
 	buffered atomic.Int64 // bytes of unfinished messages
 
@@ -221,11 +237,25 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up the emulator: %w", err)
 	}
+	hooks, err := newWebhooks(cfg.Webhooks, cfg.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("cannot set up the emulator: %w", err)
+	}
+	api, err := newAPI(cfg.API, cfg.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("cannot set up the emulator: %w", err)
+	}
+	if hooks != nil && api != nil {
+		hooks.tell(api.log.result)
+	}
 	s := &Server{
 		cfg:   cfg,
+		api:   api,
 		plan:  newPlan(cfg.Seed),
 		slots: make(chan struct{}, cfg.MaxConnections),
 		conns: make(map[net.Conn]struct{}),
+
+		webhooks: hooks,
 	}
 	s.devices.init(cfg.DeviceKeys)
 	s.plan.set(cfg.Faults)
@@ -250,6 +280,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	ln, err := s.listen(ctx, s.cfg.Address)
 	if err != nil {
 		return nil, err
+	}
+	if err := s.listenAPI(ctx); err != nil {
+		return nil, errors.Join(err, ln.Close())
 	}
 	s.ln = ln
 	ctx, s.stop = context.WithCancel(ctx)
@@ -297,21 +330,47 @@ func (s *Server) listen(ctx context.Context, address string) (net.Listener, erro
 	return ln, nil
 }
 
+// listenAPI opens the API's listener, if there is to be one and is none yet.
+func (s *Server) listenAPI(ctx context.Context) error {
+	if s.api == nil || s.api.listener() != nil {
+		return nil
+	}
+	ln, err := s.listen(ctx, s.cfg.API.Address)
+	if err != nil {
+		return fmt.Errorf("API: %w", err)
+	}
+	s.api.mu.Lock()
+	defer s.api.mu.Unlock()
+	s.api.ln = ln
+	return nil
+}
+
 // Serve accepts connections on ln until ctx ends; then it closes ln and every
-// connection, waits for the goroutines that serve them, and returns nil. A
-// server serves once. If somebody else closes ln, or it cannot be opened again after
-// a fault has closed it, the error says so.
-func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+// connection, waits for the goroutines that serve them, gives the webhooks that
+// wait three seconds, and returns nil. A server serves once. If somebody else
+// closes ln, or it cannot be opened again after a fault has closed it, the error
+// says so.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) (err error) {
 	defer func() { _ = ln.Close() }()
+	// An own context, so that all ends as well when a listener fails.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	if s.started.Swap(true) {
 		return errors.New("emulator serves already")
 	}
+	defer func() { err = errors.Join(err, s.api.close()) }()
 	if tcp, ok := ln.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !s.cfg.AllowRemote {
 		return &NotLoopbackError{Address: tcp.String()}
 	}
-	// An own context, so that connections end as well when the listener fails.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	if err := s.listenAPI(ctx); err != nil {
+		return err
+	}
+	if tcp, ok := s.APIAddr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && !s.cfg.AllowRemote {
+		return &NotLoopbackError{Address: tcp.String()}
+	}
+	s.api.start(ctx, cancel)
+	s.webhooks.start()
+	defer s.webhooks.close()
 	s.mu.Lock()
 	s.ln = ln
 	s.mu.Unlock()
@@ -321,7 +380,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		s.closeAll()
 	})
 
-	err := s.acceptAll(ctx)
+	err = s.acceptAll(ctx)
 	if ctx.Err() != nil {
 		err = nil
 	}
@@ -494,6 +553,26 @@ func (s *Server) Addr() net.Addr {
 	return ln.Addr()
 }
 
+// SetAPIFaults changes how the API fails, from the next request on.
+func (s *Server) SetAPIFaults(f APIFaults) {
+	if s.api != nil {
+		s.api.plan.set(f.faults)
+	}
+}
+
+// APIAddr returns the address that the API listens on, or nil before it does and
+// without an API.
+func (s *Server) APIAddr() net.Addr {
+	if s.api == nil {
+		return nil
+	}
+	ln := s.api.listener()
+	if ln == nil {
+		return nil
+	}
+	return ln.Addr()
+}
+
 // Seed returns the seed of the faults with a percentage.
 func (s *Server) Seed() uint64 { return s.cfg.Seed }
 
@@ -502,7 +581,9 @@ func (s *Server) Seed() uint64 { return s.cfg.Seed }
 func (s *Server) Counters() Counters {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.counters
+	c := s.counters
+	c.Webhooks = s.webhooks.counters()
+	return c
 }
 
 // Events returns the latest events, oldest first: at most 1000, with at most
@@ -522,6 +603,7 @@ func (s *Server) deliver(e Event) {
 	if s.cfg.OnEvent != nil {
 		s.cfg.OnEvent(e)
 	}
+	s.passOn(e)
 }
 
 // TakeModemSMS has the cloud take a circuit-switched SMS: body, which may be any

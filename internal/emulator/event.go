@@ -175,7 +175,7 @@ type cloudDevice struct {
 
 // cloudEvent is an event as the cloud hands it to webhooks and logs.
 type cloudEvent struct {
-	RecordID    string       `json:"record_id"`
+	RecordID    string       `json:"record_id,omitempty"`
 	Received    string       `json:"received"`
 	AuthType    string       `json:"authtype"`
 	Tags        []string     `json:"tags"`

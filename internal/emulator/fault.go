@@ -44,6 +44,8 @@ type modeInfo struct {
 	taken bool           // whether the message counts as taken by the cloud
 	both  bool           // whether -taken and -lost variants exist
 	delay time.Duration  // default of modes that take =DURATION, 0 for others
+
+	status int // of apiStatus
 }
 
 // modeTable lists every mode by the name that a user gives it.
@@ -79,9 +81,11 @@ func modeTable() []modeInfo {
 
 // Modes returns the names of all failure modes that [ParseFaults] knows, with
 // their variants.
-func Modes() []string {
+func Modes() []string { return modeNames(modeTable()) }
+
+func modeNames(table []modeInfo) []string {
 	var names []string
-	for _, m := range modeTable() {
+	for _, m := range table {
 		names = append(names, m.name)
 		if m.both {
 			names = append(names, m.name+"-taken", m.name+"-lost")
@@ -98,6 +102,7 @@ type fault struct {
 	taken   bool
 	delay   time.Duration
 	timed   bool    // the delay was given
+	status  int     // of apiStatus
 	count   int     // connections; 0 with percent 0 is all of them
 	percent float64 // of the connections, at random
 }
@@ -162,7 +167,10 @@ func (f Faults) random() bool {
 // with a percentage are drawn at random for each connection; without either the
 // emulator works normally. Durations are Go's ("8s", "200ms"), up to an hour,
 // for the modes that wait. The error of a wrong name lists the right ones.
-func ParseFaults(s string) (Faults, error) {
+func ParseFaults(s string) (Faults, error) { return parseFaults(s, modeTable()) }
+
+// parseFaults reads a list of which one mode applies at a time.
+func parseFaults(s string, table []modeInfo) (Faults, error) {
 	var faults Faults
 	if strings.TrimSpace(s) == "" {
 		return faults, nil
@@ -170,7 +178,7 @@ func ParseFaults(s string) (Faults, error) {
 	var always string
 	var percent float64
 	for part := range strings.SplitSeq(s, ",") {
-		one, err := parseFault(strings.TrimSpace(part))
+		one, err := parseFault(strings.TrimSpace(part), table)
 		if err != nil {
 			return Faults{}, err
 		}
@@ -192,10 +200,10 @@ func ParseFaults(s string) (Faults, error) {
 	return faults, nil
 }
 
-func parseFault(s string) (fault, error) {
+func parseFault(s string, table []modeInfo) (fault, error) {
 	spec, amount, hasAmount := strings.Cut(s, ":")
 	name, delay, hasDelay := strings.Cut(spec, "=")
-	f, err := lookUpMode(name)
+	f, err := lookUpMode(name, table)
 	if err != nil {
 		return f, err
 	}
@@ -243,9 +251,9 @@ func (f *fault) parseAmount(s string) error {
 	return nil
 }
 
-func lookUpMode(name string) (fault, error) {
-	for _, m := range modeTable() {
-		f := fault{name: name, mode: m.mode, code: m.code, taken: m.taken, delay: m.delay}
+func lookUpMode(name string, table []modeInfo) (fault, error) {
+	for _, m := range table {
+		f := fault{name: name, mode: m.mode, code: m.code, taken: m.taken, delay: m.delay, status: m.status}
 		switch {
 		case name == m.name:
 			return f, nil
@@ -257,7 +265,7 @@ func lookUpMode(name string) (fault, error) {
 			return f, nil
 		}
 	}
-	return fault{}, fmt.Errorf("unknown failure mode %q, want one of %s", name, strings.Join(Modes(), ", "))
+	return fault{}, fmt.Errorf("unknown failure mode %q, want one of %s", name, strings.Join(modeNames(table), ", "))
 }
 
 // plan hands out the faults to the connections in the order of their arrival.

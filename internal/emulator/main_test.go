@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -87,3 +88,21 @@ func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
 const valid = `{"k":"nEPN%q2_","d":"cpu mem","t":["cpu","mem"]}` + "\n\n"
 
 const validSMS = "SABCDWXYZ+15125550100 high water\n\n"
+
+// lockedBuffer is a buffer that is read while others write.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

@@ -41,7 +41,7 @@ func run() error {
 		return err
 	}
 
-	for _, pattern := range []string{"*.md", "docs/*.md", "plugins/*/*/*.md"} {
+	for _, pattern := range []string{"*.md", "clients/*.md", "docs/*.md", "plugins/*/*/*.md"} {
 		documents, err := filepath.Glob(pattern)
 		if err != nil {
 			return err

@@ -35,7 +35,7 @@ func telegrafTags() []string {
 		"custom",
 		"inputs.cpu", "inputs.disk", "inputs.diskio", "inputs.execd", "inputs.file", "inputs.mem", "inputs.mock",
 		"inputs.net", "inputs.processes", "inputs.swap", "inputs.system", "inputs.tail",
-		"outputs.execd", "outputs.file",
+		"outputs.execd", "outputs.file", "outputs.influxdb",
 		"parsers.influx", "serializers.influx",
 	}
 }
