@@ -23,6 +23,7 @@ import (
 
 	"github.com/influxdata/telegraf"
 
+	"telegraf-hologram/internal/cli"
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/plugins/inputs/modem_sms"
 	"telegraf-hologram/plugins/outputs/hologram"
@@ -42,56 +43,86 @@ const (
 // the work is little too.
 const gcPercent = 25
 
-const usage = `telegraf-hologram sends Telegraf's metrics through the Hologram cellular cloud, and receives SMS as metrics.
+const (
+	programName = "telegraf-hologram"
+	about       = "sends Telegraf's metrics through the Hologram cellular cloud, and receives SMS as metrics"
+)
 
-Usage:
-  telegraf-hologram --config FILE          run the one plugin in FILE (what outputs.execd or inputs.execd starts)
-  telegraf-hologram check --config FILE    load and validate FILE, say what it would do
-  telegraf-hologram status --config FILE   what waits in the buffer, how the link is, what it has cost
-  telegraf-hologram sms list|replay --config FILE [--since TIME]
-                                           the SMS in the journal, or their metrics once more
-  telegraf-hologram sample-config [PLUGIN] print the sample configuration
-  telegraf-hologram encode [options]       line protocol on stdin to Socket API messages, one a line
-` + farUsage + `  telegraf-hologram version                print the version
+// command is a command and what does it: run gets the arguments after the first word
+// of its name, and returns the exit code.
+type command struct {
+	cli.Command
+	run func(args []string, stdin io.Reader, stdout, stderr io.Writer) int
+}
 
-"telegraf-hologram COMMAND --help" lists the options of a command.
-`
+// commands are all commands that this build has.
+func commands() []command {
+	all := []command{
+		{cli.Command{Name: "", Args: "--config FILE", Summary: "run the one plugin in FILE (what outputs.execd or inputs.execd starts)"}, plugin},
+		{cli.Command{Name: "check", Args: "--config FILE", Summary: "load and validate FILE, say what it would do"}, check},
+		{cli.Command{Name: "status", Args: "--config FILE", Summary: "what waits in the buffer, how the link is, what it has cost"}, status},
+		{cli.Command{Name: "sms list", Args: "--config FILE [--since TIME]", Summary: "the SMS in the journal"}, sms},
+		{cli.Command{Name: "sms replay", Args: "--config FILE [--since TIME]", Summary: "their metrics once more, as line protocol"}, sms},
+		{cli.Command{Name: "sample-config", Args: "[PLUGIN]", Summary: "print the sample configuration"}, sampleConfig},
+		{cli.Command{Name: "encode", Args: "[options]", Summary: "line protocol on stdin to Socket API messages, one a line"}, encode},
+	}
+	all = append(all, farCommands()...)
+	return append(all, command{cli.Command{Name: "version", Summary: "print the version"}, printVersion})
+}
+
+// described are the commands without what does them.
+func described(commands []command) []cli.Command {
+	all := make([]cli.Command, len(commands))
+	for i, c := range commands {
+		all[i] = c.Command
+	}
+	return all
+}
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
+		cli.Usage(stderr, programName, about, described(commands()))
 		return exitUsage
 	}
 	switch name, rest := args[0], args[1:]; name {
-	case "check":
-		return check(rest, stdout, stderr)
-	case "status":
-		return status(rest, stdout, stderr)
-	case "sms":
-		return sms(rest, stdout, stderr)
-	case "sample-config":
-		return sampleConfig(rest, stdout, stderr)
-	case "encode":
-		return encode(rest, stdin, stdout, stderr)
-	case "decode":
-		return decode(rest, stdin, stdout, stderr)
-	case "emulator":
-		return emulate(rest, stdout, stderr)
-	case "version", "--version", "-version":
-		fmt.Fprintf(stdout, "telegraf-hologram %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		return exitDone
 	case "help", "--help", "-help", "-h":
-		fmt.Fprint(stdout, usage)
-		return exitDone
+		return help(stdout)
+	case "--version", "-version":
+		return printVersion(nil, stdin, stdout, stderr)
 	default:
 		if strings.HasPrefix(name, "-") {
 			return plugin(args, stdin, stdout, stderr)
 		}
+		for _, c := range commands() {
+			if first, _, _ := strings.Cut(c.Name, " "); first == name {
+				return c.run(rest, stdin, stdout, stderr)
+			}
+		}
+		if isLeftOut(name) {
+			fmt.Fprintf(stderr, "telegraf-hologram: this build is for devices (edge) and has no command %s; "+
+				"the archives without \"edge\" in their name have it, and so has what \"make build\" builds\n", name)
+			return exitUsage
+		}
 		fmt.Fprintf(stderr, "telegraf-hologram: %q is no command; see telegraf-hologram help\n", name)
 		return exitUsage
 	}
+}
+
+// help is the help of the program, with the options of what it does without a command.
+func help(stdout io.Writer) int {
+	cli.Usage(stdout, programName, about, described(commands()))
+	fs := flag.NewFlagSet(programName, flag.ContinueOnError)
+	configFlag(fs)
+	fmt.Fprint(stdout, "\nWithout a command:\n")
+	cli.PrintOptions(stdout, fs)
+	return exitDone
+}
+
+func printVersion(_ []string, _ io.Reader, stdout, _ io.Writer) int {
+	fmt.Fprintf(stdout, "telegraf-hologram %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return exitDone
 }
 
 // parse reads the options of a command. Where it returns false the command ends
@@ -106,8 +137,7 @@ func parse(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (code int,
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprintf(stdout, "Usage: %s [options]\n", fs.Name())
-		fs.SetOutput(stdout)
-		fs.PrintDefaults()
+		cli.PrintOptions(stdout, fs)
 		return exitDone, false
 	case err != nil:
 		return wrongUsage(fs, stderr, err), false
@@ -138,11 +168,15 @@ func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
+func configFlag(fs *flag.FlagSet) *string {
+	return fs.String("config", "", "configuration `file` with one plugin")
+}
+
 // load loads the configuration that the arguments of a command name, beside the
 // options that fs has already. Where it returns nil the command ends with the
 // code.
 func load(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (cfg *execd.Config, code int) {
-	file := fs.String("config", "", "configuration `file` with one plugin")
+	file := configFlag(fs)
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return nil, code
 	}
@@ -156,7 +190,7 @@ func load(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (cfg *execd
 	return cfg, exitDone
 }
 
-func check(args []string, stdout, stderr io.Writer) int {
+func check(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	cfg, code := load(flag.NewFlagSet("telegraf-hologram check", flag.ContinueOnError), args, stdout, stderr)
 	if cfg != nil {
 		fmt.Fprint(stdout, cfg.Describe())
@@ -166,7 +200,7 @@ func check(args []string, stdout, stderr io.Writer) int {
 
 // status shows the buffer, the link and the costs, whether the plugin runs or
 // not.
-func status(args []string, stdout, stderr io.Writer) int {
+func status(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("telegraf-hologram status", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "write JSON")
 	price := -1.0
@@ -199,7 +233,7 @@ func samples() []struct{ name, text string } {
 	}
 }
 
-func sampleConfig(args []string, stdout, stderr io.Writer) int {
+func sampleConfig(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	wanted := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		wanted, args = args[0], args[1:]

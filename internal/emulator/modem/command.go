@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"telegraf-hologram/internal/cli"
 )
 
 // action is a command of the command line that makes something happen to a
@@ -152,6 +154,15 @@ func IsCommand(name string) bool {
 	return slices.ContainsFunc(actions(), func(a action) bool { return a.name == name })
 }
 
+// Commands describes the commands of [Command], as commands of the emulator.
+func Commands() []cli.Command {
+	var all []cli.Command
+	for _, a := range actions() {
+		all = append(all, cli.Command{Name: "emulator " + a.name, Args: a.args, Summary: a.help, Detail: true})
+	}
+	return all
+}
+
 // CommandUsage is the list of the commands for people.
 func CommandUsage() string {
 	var b strings.Builder
@@ -180,8 +191,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	request := a.flags(fs)
 	if err := fs.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(stdout, "Usage: emulator %s [options] %s\n\n%s.\n\n", a.name, a.args, a.help)
-		fs.SetOutput(stdout)
-		fs.PrintDefaults()
+		cli.PrintOptions(stdout, fs)
 		return 0
 	} else if err != nil {
 		return wrongUsage(stderr, a, err)
