@@ -101,7 +101,7 @@ func TestMan(t *testing.T) {
 	} {
 		require.Contains(t, text, want)
 	}
-	for _, line := range strings.SplitSeq(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		require.NotRegexp(t, `^\.[^A-Zbnf]`, line, "a request by mistake")
 	}
 }
