@@ -15,7 +15,7 @@ func TestLeftOut(t *testing.T) {
 		require.Equal(t, 2, code)
 		require.Empty(t, stdout)
 		require.Contains(t, stderr, "this build is for devices (edge) and has no command "+command+
-			"; the archives without \"edge\" in their name have it")
+			"; the package telegraf-hologram-full has it")
 		require.NotContains(t, usage, "telegraf-hologram "+command)
 	}
 }

@@ -102,7 +102,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		if isLeftOut(name) {
 			fmt.Fprintf(stderr, "telegraf-hologram: this build is for devices (edge) and has no command %s; "+
-				"the archives without \"edge\" in their name have it, and so has what \"make build\" builds\n", name)
+				"the package telegraf-hologram-full has it, and so has what \"make build\" builds\n", name)
 			return exitUsage
 		}
 		fmt.Fprintf(stderr, "telegraf-hologram: %q is no command; see telegraf-hologram help\n", name)
