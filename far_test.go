@@ -50,6 +50,12 @@ func TestPagesAgree(t *testing.T) {
 			return stdout
 		}
 		page := show("man")
+		if path, err := exec.LookPath("mandoc"); err == nil {
+			cmd := exec.Command(path, "-Tlint", "-Wwarning")
+			cmd.Stdin = strings.NewReader(page)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+		}
 		require.Contains(t, page, `.TH "TELEGRAF\-HOLOGRAM" 1 2027-01-15 "telegraf\-hologram development"`)
 		sections := map[string]string{}
 		for _, s := range strings.Split(page[:strings.Index(page, `.SH "EXIT STATUS"`)], "\n.SS ")[1:] {
