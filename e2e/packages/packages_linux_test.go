@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,14 +43,14 @@ func packages(t *testing.T) string {
 
 func deb(t *testing.T, version int, name, arch string) string {
 	t.Helper()
-	file := filepath.Join(packages(t), fmt.Sprint(version), fmt.Sprintf("%s_1.0.%d_%s.deb", name, version-1, arch))
+	file := filepath.Join(packages(t), strconv.Itoa(version), fmt.Sprintf("%s_1.0.%d_%s.deb", name, version-1, arch))
 	require.FileExists(t, file)
 	return file
 }
 
 func rpm(t *testing.T, version int, name, arch string) string {
 	t.Helper()
-	file := filepath.Join(packages(t), fmt.Sprint(version), fmt.Sprintf("%s-1.0.%d-1.%s.rpm", name, version-1, arch))
+	file := filepath.Join(packages(t), strconv.Itoa(version), fmt.Sprintf("%s-1.0.%d-1.%s.rpm", name, version-1, arch))
 	require.FileExists(t, file)
 	return file
 }
@@ -366,7 +367,7 @@ func TestDebian(t *testing.T) {
 
 	m.dpkg("-i", deb(t, 2, "telegraf-hologram", "amd64"))
 	require.Equal(t, 1, m.waiting())
-	e = cloud(t, e.Address, log)
+	cloud(t, e.Address, log)
 	m.deliver("cpu usage=3 1800000002000000000\n")
 	require.Len(t, delivered(t, program, log), 3)
 
