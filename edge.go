@@ -2,8 +2,10 @@
 
 package main
 
+import "telegraf-hologram/internal/cli"
+
 // farCommands are none in a build for devices.
-func farCommands() []command { return nil }
+func farCommands() []cli.Command { return nil }
 
 // isLeftOut tells whether other builds have the command.
 func isLeftOut(name string) bool {

@@ -17,18 +17,14 @@ import (
 
 // farCommands are the commands for the far side, for trials and for packages, which a
 // device has no use for: a build with -tags edge does without them.
-func farCommands() []command {
-	all := []command{
-		{cli.Command{Name: "decode", Summary: "payloads, messages and events on stdin to line protocol"}, decode},
-		{cli.Command{Name: "emulator", Args: "[options]", Summary: "the Hologram cloud on this machine"}, emulate},
+func farCommands() []cli.Command {
+	all := []cli.Command{
+		{Name: "decode", Summary: "payloads, messages and events on stdin to line protocol", Run: decode},
+		{Name: "emulator", Args: "[options]", Summary: "the Hologram cloud on this machine", Run: emulate},
+		{Name: "completion", Args: "bash|zsh|fish [--edge]", Summary: "print the completion for a shell", Run: completion},
+		{Name: "man", Args: "[--edge]", Summary: "print the manual page", Run: manual},
 	}
-	for _, c := range modem.Commands() {
-		all = append(all, command{c, emulate})
-	}
-	return append(all,
-		command{cli.Command{Name: "completion", Args: "bash|zsh|fish [--edge]", Summary: "print the completion for a shell"}, completion},
-		command{cli.Command{Name: "man", Args: "[--edge]", Summary: "print the manual page"}, manual},
-	)
+	return append(all, modem.Commands()...)
 }
 
 // isLeftOut tells whether other builds have the command.
@@ -50,20 +46,9 @@ func optionValues() map[string][]string {
 
 // page is what manual page and completion tell, of this build or of that for devices.
 func page(edge bool) *cli.Page {
-	all := described(commands())
+	all := commands()
 	if edge {
-		far := farCommands()
-		kept := all[:0]
-		for _, c := range all {
-			keep := true
-			for _, f := range far {
-				keep = keep && f.Name != c.Name
-			}
-			if keep {
-				kept = append(kept, c)
-			}
-		}
-		all = kept
+		all = all[:len(all)-len(farCommands())]
 	}
 	p := &cli.Page{Program: programName, About: about, Version: version, Date: pageDate(), Sections: sections()}
 	p.Read(all, func(stdout io.Writer, args []string) { run(args, strings.NewReader(""), stdout, io.Discard) }, optionValues())

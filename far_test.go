@@ -40,7 +40,7 @@ func TestPagesAgree(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
 	for _, edge := range []bool{false, true} {
 		var flags []string
-		all := described(commands())
+		all := commands()
 		if edge {
 			flags = []string{"--edge"}
 		}
@@ -65,7 +65,7 @@ func TestPagesAgree(t *testing.T) {
 		completions := map[string]string{"bash": show("completion", "bash"), "zsh": show("completion", "zsh"), "fish": show("completion", "fish")}
 
 		seen := 0
-		far := described(farCommands())
+		far := farCommands()
 		for _, c := range all {
 			isFar := false
 			for _, f := range far {

@@ -48,42 +48,27 @@ const (
 	about       = "sends Telegraf's metrics through the Hologram cellular cloud, and receives SMS as metrics"
 )
 
-// command is a command and what does it: run gets the arguments after the first word
-// of its name, and returns the exit code.
-type command struct {
-	cli.Command
-	run func(args []string, stdin io.Reader, stdout, stderr io.Writer) int
-}
-
-// commands are all commands that this build has.
-func commands() []command {
-	all := []command{
-		{cli.Command{Name: "", Args: "--config FILE", Summary: "run the one plugin in FILE (what outputs.execd or inputs.execd starts)"}, plugin},
-		{cli.Command{Name: "check", Args: "--config FILE", Summary: "load and validate FILE, say what it would do"}, check},
-		{cli.Command{Name: "status", Args: "--config FILE", Summary: "what waits in the buffer, how the link is, what it has cost"}, status},
-		{cli.Command{Name: "sms list", Args: "--config FILE [--since TIME]", Summary: "the SMS in the journal"}, sms},
-		{cli.Command{Name: "sms replay", Args: "--config FILE [--since TIME]", Summary: "their metrics once more, as line protocol"}, sms},
-		{cli.Command{Name: "sample-config", Args: "[PLUGIN]", Summary: "print the sample configuration"}, sampleConfig},
-		{cli.Command{Name: "encode", Args: "[options]", Summary: "line protocol on stdin to Socket API messages, one a line"}, encode},
+// commands are all commands that this build has. Their options are those that each
+// parses with; help, manual page and completion are made of both.
+func commands() []cli.Command {
+	all := []cli.Command{
+		{Name: "", Args: "--config FILE", Summary: "run the one plugin in FILE (what outputs.execd or inputs.execd starts)", Run: plugin},
+		{Name: "check", Args: "--config FILE", Summary: "load and validate FILE, say what it would do", Run: check},
+		{Name: "status", Args: "--config FILE", Summary: "what waits in the buffer, how the link is, what it has cost", Run: status},
+		{Name: "sms list", Args: "--config FILE [--since TIME]", Summary: "the SMS in the journal", Run: sms},
+		{Name: "sms replay", Args: "--config FILE [--since TIME]", Summary: "their metrics once more, as line protocol", Run: sms},
+		{Name: "sample-config", Args: "[PLUGIN]", Summary: "print the sample configuration", Run: sampleConfig},
+		{Name: "encode", Args: "[options]", Summary: "line protocol on stdin to Socket API messages, one a line", Run: encode},
+		{Name: "version", Summary: "print the version", Run: printVersion},
 	}
-	all = append(all, farCommands()...)
-	return append(all, command{cli.Command{Name: "version", Summary: "print the version"}, printVersion})
-}
-
-// described are the commands without what does them.
-func described(commands []command) []cli.Command {
-	all := make([]cli.Command, len(commands))
-	for i, c := range commands {
-		all[i] = c.Command
-	}
-	return all
+	return append(all, farCommands()...)
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		cli.Usage(stderr, programName, about, described(commands()))
+		cli.Usage(stderr, programName, about, commands())
 		return exitUsage
 	}
 	switch name, rest := args[0], args[1:]; name {
@@ -97,7 +82,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		for _, c := range commands() {
 			if first, _, _ := strings.Cut(c.Name, " "); first == name {
-				return c.run(rest, stdin, stdout, stderr)
+				return c.Run(rest, stdin, stdout, stderr)
 			}
 		}
 		if isLeftOut(name) {
@@ -112,7 +97,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // help is the help of the program, with the options of what it does without a command.
 func help(stdout io.Writer) int {
-	cli.Usage(stdout, programName, about, described(commands()))
+	cli.Usage(stdout, programName, about, commands())
 	fs := flag.NewFlagSet(programName, flag.ContinueOnError)
 	configFlag(fs)
 	fmt.Fprint(stdout, "\nWithout a command:\n")

@@ -19,7 +19,7 @@ import (
 	"telegraf-hologram/plugins/inputs/modem_sms"
 )
 
-func smsUsage(w io.Writer) { cli.GroupUsage(w, programName, "sms", described(commands())) }
+func smsUsage(w io.Writer) { cli.GroupUsage(w, programName, "sms", commands()) }
 
 // sms reads the journal of received messages, whether the plugin runs or not.
 func sms(args []string, _ io.Reader, stdout, stderr io.Writer) int {

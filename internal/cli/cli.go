@@ -22,10 +22,13 @@ type Command struct {
 	// Detail keeps it out of the program's help: it is in that of the command that its
 	// first word is. The manual page and completion have it.
 	Detail bool
+	// Run does it. It gets the arguments after the first word of the name, and returns
+	// the exit code.
+	Run func(args []string, stdin io.Reader, stdout, stderr io.Writer) int
 }
 
 // synopsis is how the command is called.
-func (c Command) synopsis(program string) string {
+func (c *Command) synopsis(program string) string {
 	s := program
 	if c.Name != "" {
 		s += " " + c.Name
@@ -42,25 +45,20 @@ const narrow = 43
 // Usage writes the help of a program.
 func Usage(w io.Writer, program, about string, commands []Command) {
 	fmt.Fprintf(w, "%s %s.\n\n", program, about)
-	list(w, program, commands)
+	list(w, program, "", commands)
 	fmt.Fprintf(w, "\n\"%s COMMAND --help\" lists the options of a command.\n", program)
 }
 
-// GroupUsage writes the help of the commands that have a first word in common.
+// GroupUsage writes the help of the commands whose names begin with the same word.
 func GroupUsage(w io.Writer, program, word string, commands []Command) {
-	var group []Command
-	for _, c := range commands {
-		if strings.HasPrefix(c.Name, word+" ") {
-			group = append(group, c)
-		}
-	}
-	list(w, program, group)
+	list(w, program, word+" ", commands)
 }
 
-func list(w io.Writer, program string, commands []Command) {
+func list(w io.Writer, program, prefix string, commands []Command) {
 	fmt.Fprint(w, "Usage:\n")
-	for _, c := range commands {
-		if c.Detail {
+	for i := range commands {
+		c := &commands[i]
+		if c.Detail || !strings.HasPrefix(c.Name, prefix) {
 			continue
 		}
 		line := "  " + c.synopsis(program)
