@@ -73,7 +73,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	switch name, rest := args[0], args[1:]; name {
 	case "help", "--help", "-help", "-h":
-		return help(stdout)
+		return help(stdout, stderr)
 	case "--version", "-version":
 		return printVersion(nil, stdin, stdout, stderr)
 	default:
@@ -96,13 +96,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // help is the help of the program, with the options of what it does without a command.
-func help(stdout io.Writer) int {
+func help(stdout, stderr io.Writer) int {
 	cli.Usage(stdout, programName, about, commands())
-	fs := flag.NewFlagSet(programName, flag.ContinueOnError)
-	configFlag(fs)
-	fmt.Fprint(stdout, "\nWithout a command:\n")
-	cli.PrintOptions(stdout, fs)
-	return exitDone
+	fmt.Fprintln(stdout)
+	return plugin([]string{"--help"}, nil, stdout, stderr)
 }
 
 func printVersion(_ []string, _ io.Reader, stdout, _ io.Writer) int {
@@ -122,7 +119,8 @@ func parse(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (code int,
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprintf(stdout, "Usage: %s [options]\n", fs.Name())
-		cli.PrintOptions(stdout, fs)
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
 		return exitDone, false
 	case err != nil:
 		return wrongUsage(fs, stderr, err), false
@@ -153,15 +151,11 @@ func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
-func configFlag(fs *flag.FlagSet) *string {
-	return fs.String("config", "", "configuration `file` with one plugin")
-}
-
 // load loads the configuration that the arguments of a command name, beside the
 // options that fs has already. Where it returns nil the command ends with the
 // code.
 func load(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (cfg *execd.Config, code int) {
-	file := configFlag(fs)
+	file := fs.String("config", "", "configuration `file` with one plugin")
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return nil, code
 	}

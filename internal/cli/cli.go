@@ -1,10 +1,10 @@
 // Package cli describes the command line of a program once, for all who tell of it:
-// the help, the manual page, and the completion in shells. The commands are a table,
-// their options the flag sets that the commands themselves parse with.
+// the help, the manual page, and the completion in shells. The commands are a table;
+// their options are what each command says that it has when it is asked for help, in
+// the form of package flag.
 package cli
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -68,20 +68,4 @@ func list(w io.Writer, program, prefix string, commands []Command) {
 		}
 		fmt.Fprintf(w, "%s%s%s\n", line, strings.Repeat(" ", narrow-len(line)), c.Summary)
 	}
-}
-
-// recorder is a writer that wants the options of a command, and no text about them.
-type recorder interface {
-	recordOptions(fs *flag.FlagSet)
-}
-
-// PrintOptions writes the options of a command for its help. All commands do it with
-// this function, so that [Read] can have the options.
-func PrintOptions(w io.Writer, fs *flag.FlagSet) {
-	if r, ok := w.(recorder); ok {
-		r.recordOptions(fs)
-		return
-	}
-	fs.SetOutput(w)
-	fs.PrintDefaults()
 }

@@ -27,12 +27,15 @@ func example() (commands []Command, help func(io.Writer, []string)) {
 		case "--help":
 			fs.String("file", "x.conf", ".starts with a dot in `file`")
 		case "one two --help":
+			fs.Bool("v", false, "short")
 			fs.Bool("quick", false, `that's [50%]: \e`)
 			fs.Int("n", 0, "a `number`")
 			fs.String("kind", "", "what `kind`")
 		}
 		_, _ = io.WriteString(stdout, "Usage: more than options\n")
-		PrintOptions(stdout, fs)
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
+		_, _ = io.WriteString(stdout, "\nMore commands:\n  one two\n    \tis one\n")
 	}
 }
 
@@ -45,7 +48,7 @@ func examplePage() *Page {
 }
 
 func TestUsage(t *testing.T) {
-	commands, help := example()
+	commands, _ := example()
 	var b bytes.Buffer
 	Usage(&b, "my-tool", "does things", commands)
 	require.Equal(t, `my-tool does things.
@@ -62,18 +65,16 @@ Usage:
 	b.Reset()
 	GroupUsage(&b, "my-tool", "one", commands[:3])
 	require.Equal(t, 3, strings.Count(b.String(), "\n"))
-	b.Reset()
-	help(&b, []string{"--help"})
-	require.Equal(t, "Usage: more than options\n  -file file\n    \t.starts with a dot in file (default \"x.conf\")\n", b.String())
 }
 
 func TestRead(t *testing.T) {
 	p := examplePage()
-	require.Equal(t, []Option{{Name: "file", Arg: "FILE", Usage: ".starts with a dot in file", Default: "x.conf"}}, p.Entries[0].Options)
+	require.Equal(t, []Option{{Name: "file", Arg: "FILE", Usage: `.starts with a dot in file (default "x.conf")`}}, p.Entries[0].Options)
 	require.Equal(t, []Option{
 		{Name: "kind", Arg: "KIND", Usage: "what kind", Values: []string{"a", "b"}},
 		{Name: "n", Arg: "NUMBER", Usage: "a number"},
 		{Name: "quick", Usage: `that's [50%]: \e`},
+		{Name: "v", Usage: "short"},
 	}, p.Entries[1].Options)
 	require.Equal(t, []string{"word"}, p.Entries[2].Words)
 	require.Equal(t, []string{"one", "one two", "one three", "four", "four five"}, p.names())
@@ -94,7 +95,7 @@ func TestMan(t *testing.T) {
 	text := b.String()
 	for _, want := range []string{
 		`.TH "MY\-TOOL" 1 2026-01-31 "my\-tool 1.0"`,
-		"\\fB\\-\\-file\\fR \\fIFILE\\fR\n\\&.starts with a dot in file (default x.conf).\n",
+		"\\fB\\-\\-file\\fR \\fIFILE\\fR\n\\&.starts with a dot in file (default \"x.conf\").\n",
 		`It\(aqs "$HOME" [a]: \en; $(false).`,
 		"\n\\(aqTwas so:\n",
 		".nf\n.RS\nmy\\-tool one two\n.RE\n.fi\n",

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -10,11 +9,10 @@ import (
 
 // Option is an option of a command.
 type Option struct {
-	Name    string // without dashes
-	Arg     string // what its argument is called, in capitals; empty: it has none
-	Usage   string
-	Default string // empty: none that is worth telling
-	Values  []string
+	Name   string // without dashes
+	Arg    string // what its argument is called, in capitals; empty: it has none
+	Usage  string // with its default, if that is worth telling
+	Values []string
 }
 
 // Page is all that manual page and completion tell of a program.
@@ -42,38 +40,42 @@ type Section struct {
 	Paragraphs []string
 }
 
-// Recorder is the writer that takes the options of a command from its help.
-type Recorder struct {
-	options []Option
-}
-
-// Write drops the rest of the help.
-func (*Recorder) Write(p []byte) (int, error) { return len(p), nil }
-
-func (r *Recorder) recordOptions(fs *flag.FlagSet) {
-	fs.VisitAll(func(f *flag.Flag) {
-		arg, usage := flag.UnquoteUsage(f)
-		o := Option{Name: f.Name, Arg: strings.ToUpper(arg), Usage: usage, Default: f.DefValue}
-		if o.Default == "false" || o.Default == "0" || o.Default == "0s" {
-			o.Default = ""
-		}
-		r.options = append(r.options, o)
-	})
-}
-
 // Read asks each command for its options: help runs the command line "COMMAND --help"
 // with a writer in place of stdout, and values has by "COMMAND --OPTION" what the option
-// can be, and by "COMMAND" the arguments. A command that does not print its options with
-// [PrintOptions] has none.
+// can be, and by "COMMAND" the arguments.
 func (p *Page) Read(commands []Command, help func(stdout io.Writer, args []string), values map[string][]string) {
 	for _, c := range commands {
-		var r Recorder
-		help(&r, append(strings.Fields(c.Name), "--help"))
-		for i, o := range r.options {
-			r.options[i].Values = values[strings.TrimSpace(c.Name+" --"+o.Name)]
+		var text strings.Builder
+		help(&text, append(strings.Fields(c.Name), "--help"))
+		options := parseOptions(text.String())
+		for i, o := range options {
+			options[i].Values = values[strings.TrimSpace(c.Name+" --"+o.Name)]
 		}
-		p.Entries = append(p.Entries, Entry{Command: c, Options: r.options, Words: values[c.Name]})
+		p.Entries = append(p.Entries, Entry{Command: c, Options: options, Words: values[c.Name]})
 	}
+}
+
+// parseOptions reads the options in a help, as PrintDefaults of package flag writes
+// them: "  -name argument", and what the option is for in lines behind four spaces and a
+// tab, or behind a tab in the same line where it is short.
+func parseOptions(help string) (options []Option) {
+	open := false // whether lines belong to the last option
+	for line := range strings.Lines(help) {
+		line = strings.TrimRight(line, "\n")
+		if head, ok := strings.CutPrefix(line, "  -"); ok {
+			head, usage, _ := strings.Cut(head, "\t")
+			name, arg, _ := strings.Cut(head, " ")
+			options = append(options, Option{Name: name, Arg: strings.ToUpper(arg), Usage: usage})
+			open = true
+			continue
+		}
+		usage, ok := strings.CutPrefix(line, "    \t")
+		if open = open && ok; open {
+			o := &options[len(options)-1]
+			o.Usage = strings.TrimSpace(o.Usage + " " + usage)
+		}
+	}
+	return options
 }
 
 // next are the words that can follow the words of a command, with what they do.
@@ -154,11 +156,7 @@ func (p *Page) Man(w io.Writer) error {
 			if o.Arg != "" {
 				b.WriteString(" \\fI" + man(o.Arg) + "\\fR")
 			}
-			b.WriteString("\n" + man(upperFirst(o.Usage)))
-			if o.Default != "" {
-				b.WriteString(" (default " + man(o.Default) + ")")
-			}
-			b.WriteString(".\n")
+			b.WriteString("\n" + man(upperFirst(o.Usage)) + ".\n")
 		}
 	}
 	for _, s := range p.Sections {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/influxdata/telegraf"
 
-	"telegraf-hologram/internal/cli"
 	"telegraf-hologram/internal/emulator/modem"
 )
 
@@ -182,7 +181,8 @@ func failed(stderr io.Writer, err error) int {
 
 func usage(fs *flag.FlagSet, w io.Writer) {
 	_, _ = io.WriteString(w, "Usage: emulator [options]\n\nThe Hologram cloud's Socket API on this machine. With -modem, an AT modem as well. Stop it with Ctrl-C.\n\n")
-	cli.PrintOptions(w, fs)
+	fs.SetOutput(w)
+	fs.PrintDefaults()
 	_, _ = io.WriteString(w, "\nCommands to a modem that runs, each with -modem LINK (and -help):\n\n"+modem.CommandUsage())
 }
 

@@ -191,7 +191,8 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	request := a.flags(fs)
 	if err := fs.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(stdout, "Usage: emulator %s [options] %s\n\n%s.\n\n", a.name, a.args, a.help)
-		cli.PrintOptions(stdout, fs)
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
 		return 0
 	} else if err != nil {
 		return wrongUsage(stderr, a, err)
