@@ -30,7 +30,7 @@ DEMO_SECONDS ?= 30
 TORTURE     ?= 60
 
 # The modules that are ours, besides the root.
-MODULES      = . e2e e2e/net
+MODULES      = . e2e e2e/net packaging
 
 # The race detector needs a C compiler; without one Go says that cgo is off.
 RACE        := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
@@ -161,8 +161,13 @@ wire: ## count the bytes on the wire (needs root, for network namespaces)
 	$(GO) test -count=1 -v ./scripts/wire
 
 .PHONY: dist
-dist: ## archives for devices and of all there is, with their checksums, in dist/
+dist: ## archives, deb and rpm for devices and of all there is, bills of materials and checksums, in dist/
 	@GO="$(GO)" sh tools/dist.sh "$(VERSION)" "$(LDFLAGS)" "$(EDGE_FLAGS)" "$(TARGETS)" "$(FULL_TARGETS)"
+
+# Installs and removes for real, in a folder with Debian; what is missing for a part, it says.
+.PHONY: packages-test
+packages-test: ## install, use, upgrade and remove the packages, in a folder with Debian (root, debootstrap; 2 minutes)
+	@GO="$(GO)" sh tools/packages_test.sh "$(EDGE_FLAGS)" "$(LDFLAGS)"
 
 .PHONY: clean
 clean: ## remove what was built

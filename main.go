@@ -22,6 +22,7 @@ import (
 
 	"github.com/influxdata/telegraf"
 
+	"telegraf-hologram/internal/cli"
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/plugins/inputs/modem_sms"
@@ -43,56 +44,70 @@ const (
 // the work is little too.
 const gcPercent = 25
 
-const usage = `telegraf-hologram sends Telegraf's metrics through the Hologram cellular cloud, and receives SMS as metrics.
+const (
+	programName = "telegraf-hologram"
+	about       = "sends Telegraf's metrics through the Hologram cellular cloud, and receives SMS as metrics"
+)
 
-Usage:
-  telegraf-hologram --config FILE          run the one plugin in FILE (what outputs.execd or inputs.execd starts)
-  telegraf-hologram check --config FILE    load and validate FILE, say what it would do
-  telegraf-hologram status --config FILE   what waits in the buffer, how the link is, what it has cost
-  telegraf-hologram sms list|replay --config FILE [--since TIME]
-                                           the SMS in the journal, or their metrics once more
-  telegraf-hologram sample-config [PLUGIN] print the sample configuration
-  telegraf-hologram encode [options]       line protocol on stdin to Socket API messages, one a line
-` + farUsage + `  telegraf-hologram version                print the version
+// commands are all commands that this build has. Their options are those that each
+// parses with; help, manual page and completion are made of both.
+func commands() []cli.Command {
+	all := []cli.Command{
+		{Name: "", Args: "--config FILE", Summary: "run the one plugin in FILE (what outputs.execd or inputs.execd starts)", Run: plugin},
+		{Name: "check", Args: "--config FILE", Summary: "load and validate FILE, say what it would do", Run: check},
+		{Name: "status", Args: "--config FILE", Summary: "what waits in the buffer, how the link is, what it has cost", Run: status},
+		{Name: "sms list", Args: "--config FILE [--since TIME]", Summary: "the SMS in the journal", Run: sms},
+		{Name: "sms replay", Args: "--config FILE [--since TIME]", Summary: "their metrics once more, as line protocol", Run: sms},
+		{Name: "sample-config", Args: "[PLUGIN]", Summary: "print the sample configuration", Run: sampleConfig},
+		{Name: "encode", Args: "[options]", Summary: "line protocol on stdin to Socket API messages, one a line", Run: encode},
+		{Name: "version", Summary: "print the version", Run: printVersion},
+	}
+	return append(all, farCommands()...)
+}
 
-"telegraf-hologram COMMAND --help" lists the options of a command.
-`
+// fullBuild says where there is what a build for devices does not have.
+const fullBuild = "the package telegraf-hologram-full has it, and so has what \"make build\" builds"
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		fmt.Fprint(stderr, usage)
+		cli.Usage(stderr, programName, about, commands())
 		return exitUsage
 	}
 	switch name, rest := args[0], args[1:]; name {
-	case "check":
-		return check(rest, stdout, stderr)
-	case "status":
-		return status(rest, stdout, stderr)
-	case "sms":
-		return sms(rest, stdout, stderr)
-	case "sample-config":
-		return sampleConfig(rest, stdout, stderr)
-	case "encode":
-		return encode(rest, stdin, stdout, stderr)
-	case "decode":
-		return decode(rest, stdin, stdout, stderr)
-	case "emulator":
-		return emulate(rest, stdout, stderr)
-	case "version", "--version", "-version":
-		fmt.Fprintf(stdout, "telegraf-hologram %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		return exitDone
 	case "help", "--help", "-help", "-h":
-		fmt.Fprint(stdout, usage)
-		return exitDone
+		return help(stdout, stderr)
+	case "--version", "-version":
+		return printVersion(nil, stdin, stdout, stderr)
 	default:
 		if strings.HasPrefix(name, "-") {
 			return plugin(args, stdin, stdout, stderr)
 		}
+		for _, c := range commands() {
+			if first, _, _ := strings.Cut(c.Name, " "); first == name {
+				return c.Run(rest, stdin, stdout, stderr)
+			}
+		}
+		if isLeftOut(name) {
+			fmt.Fprintf(stderr, "telegraf-hologram: this build is for devices (edge) and has no command %s; %s\n", name, fullBuild)
+			return exitUsage
+		}
 		fmt.Fprintf(stderr, "telegraf-hologram: %q is no command; see telegraf-hologram help\n", name)
 		return exitUsage
 	}
+}
+
+// help is the help of the program, with the options of what it does without a command.
+func help(stdout, stderr io.Writer) int {
+	cli.Usage(stdout, programName, about, commands())
+	fmt.Fprintln(stdout)
+	return plugin([]string{"--help"}, nil, stdout, stderr)
+}
+
+func printVersion(_ []string, _ io.Reader, stdout, _ io.Writer) int {
+	fmt.Fprintf(stdout, "telegraf-hologram %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return exitDone
 }
 
 // parse reads the options of a command. Where it returns false the command ends
@@ -155,7 +170,7 @@ func load(fs *flags.Set, args []string, stdout, stderr io.Writer) (cfg *execd.Co
 	return cfg, exitDone
 }
 
-func check(args []string, stdout, stderr io.Writer) int {
+func check(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	cfg, code := load(&flags.Set{Name: "telegraf-hologram check"}, args, stdout, stderr)
 	if cfg != nil {
 		fmt.Fprint(stdout, cfg.Describe())
@@ -165,7 +180,7 @@ func check(args []string, stdout, stderr io.Writer) int {
 
 // status shows the buffer, the link and the costs, whether the plugin runs or
 // not.
-func status(args []string, stdout, stderr io.Writer) int {
+func status(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	fs := &flags.Set{Name: "telegraf-hologram status"}
 	asJSON := false
 	fs.Bool(&asJSON, "json", "write JSON")
@@ -203,7 +218,7 @@ func samples() []sample {
 	}...)
 }
 
-func sampleConfig(args []string, stdout, stderr io.Writer) int {
+func sampleConfig(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	wanted := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		wanted, args = args[0], args[1:]

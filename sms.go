@@ -12,21 +12,19 @@ import (
 
 	"github.com/influxdata/telegraf"
 
+	"telegraf-hologram/internal/cli"
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/internal/journal"
 	"telegraf-hologram/plugins/inputs/modem_sms"
 )
 
-const smsUsage = `Usage: telegraf-hologram sms list|replay --config FILE [--since TIME]
-  list    the messages in the journal, one a line: when it was received, the sender, the text
-  replay  their metrics once more, as line protocol, for a file or another Telegraf
-`
+func smsUsage(w io.Writer) { cli.GroupUsage(w, programName, "sms", commands()) }
 
 // sms reads the journal of received messages, whether the plugin runs or not.
-func sms(args []string, stdout, stderr io.Writer) int {
+func sms(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		fmt.Fprint(stderr, smsUsage)
+		smsUsage(stderr)
 		return exitUsage
 	}
 	name, rest := args[0], args[1:]
@@ -37,10 +35,11 @@ func sms(args []string, stdout, stderr io.Writer) int {
 	case "replay":
 		show = replaySMS
 	case "help", "--help", "-help", "-h":
-		fmt.Fprint(stdout, smsUsage)
+		smsUsage(stdout)
 		return exitDone
 	default:
-		fmt.Fprintf(stderr, "telegraf-hologram: sms cannot %q\n%s", name, smsUsage)
+		fmt.Fprintf(stderr, "telegraf-hologram: sms cannot %q\n", name)
+		smsUsage(stderr)
 		return exitUsage
 	}
 

@@ -86,8 +86,8 @@ func TestSMSUsage(t *testing.T) {
 	keptNowhere := filepath.Join(t.TempDir(), "sms.conf")
 	require.NoError(t, os.WriteFile(keptNowhere, []byte("[[inputs.modem_sms]]\nport = \"/dev/ttyUSB2\"\n"), 0o600))
 	testUsage(t, []usageCase{
-		{[]string{"sms"}, 2, "", "sms list|replay --config FILE"},
-		{[]string{"sms", "--help"}, 0, "  list    the messages in the journal", ""},
+		{[]string{"sms"}, 2, "", "sms list --config FILE"},
+		{[]string{"sms", "--help"}, 0, "telegraf-hologram sms replay --config FILE", ""},
 		{[]string{"sms", "delete"}, 2, "", `sms cannot "delete"`},
 		{[]string{"sms", "list"}, 2, "", "no configuration: give --config FILE; see telegraf-hologram sms list --help\n"},
 		{[]string{"sms", "list", "--help"}, 0, "  -since time\n", ""},

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"telegraf-hologram/internal/cli"
 )
 
 // action is a command of the command line that makes something happen to a
@@ -164,6 +166,15 @@ func failFlags(fs *flag.FlagSet) func([]string) (Request, error) {
 // IsCommand tells whether name is one of the commands of [Command].
 func IsCommand(name string) bool {
 	return slices.ContainsFunc(actions(), func(a action) bool { return a.name == name })
+}
+
+// Commands describes the commands of [Command], as commands of the emulator.
+func Commands() []cli.Command {
+	var all []cli.Command
+	for _, a := range actions() {
+		all = append(all, cli.Command{Name: "emulator " + a.name, Args: a.args, Summary: a.help, Detail: true})
+	}
+	return all
 }
 
 // CommandUsage is the list of the commands for people.
