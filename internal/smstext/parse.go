@@ -137,12 +137,12 @@ func (p *parser) list() (nodes []node, word string, at int) {
 		start := p.at + i
 		p.at = start + len(leftMark)
 		text = text[:i]
-		if rest := p.text[p.at:]; len(rest) >= 2 && rest[0] == '-' && strings.IndexByte(space, rest[1]) >= 0 {
+		if p.next("-") && isSpace(p.peek(1)) {
 			text = strings.TrimRight(text, space)
 			p.at += 2
 		}
 		nodes = appendText(nodes, text)
-		if strings.HasPrefix(p.text[p.at:], "/*") {
+		if p.next("/*") {
 			p.comment(start)
 			continue
 		}
@@ -188,12 +188,24 @@ func (p *parser) comment(start int) {
 	p.close(n)
 }
 
-// skip passes over space.
+// next tells whether a text comes next.
+func (p *parser) next(s string) bool { return strings.HasPrefix(p.text[p.at:], s) }
+
+// peek returns a byte of the text, 0 behind its end.
+func (p *parser) peek(ahead int) byte {
+	if i := p.at + ahead; i < len(p.text) {
+		return p.text[i]
+	}
+	return 0
+}
+
+func isSpace(c byte) bool { return c != 0 && strings.IndexByte(space, c) >= 0 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// skip passes over space, but not over that which belongs to the mark at the end.
 func (p *parser) skip() {
-	for p.at < len(p.text) && strings.IndexByte(space, p.text[p.at]) >= 0 {
-		if strings.HasPrefix(p.text[p.at+1:], "-"+rightMark) {
-			return // the space belongs to the mark
-		}
+	for isSpace(p.peek(0)) && p.closing() == 0 {
 		p.at++
 	}
 }
@@ -201,11 +213,10 @@ func (p *parser) skip() {
 // closing is the length of the mark at the end of an action, 0 where there is
 // none.
 func (p *parser) closing() int {
-	rest := p.text[p.at:]
 	switch {
-	case strings.HasPrefix(rest, rightMark):
+	case p.next(rightMark):
 		return len(rightMark)
-	case rest != "" && strings.IndexByte(space, rest[0]) >= 0 && strings.HasPrefix(rest[1:], "-"+rightMark):
+	case isSpace(p.peek(0)) && strings.HasPrefix(p.text[p.at+1:], "-"+rightMark):
 		return 2 + len(rightMark)
 	}
 	return 0
@@ -243,7 +254,7 @@ func (p *parser) unexpected(want string) {
 // ended checks that a name ends where it does: another character in it is a
 // mistake.
 func (p *parser) ended() {
-	if p.at < len(p.text) && strings.IndexByte(space+".,|:()", p.text[p.at]) < 0 && p.closing() == 0 {
+	if p.at < len(p.text) && strings.IndexByte(space+".,|:()", p.text[p.at]) < 0 && !p.next(rightMark) {
 		p.unexpected("space")
 	}
 }
@@ -322,7 +333,7 @@ func (p *parser) pipeline(context int) *pipeline {
 		p.skip()
 		pipe.commands = append(pipe.commands, p.command(len(pipe.commands) > 0))
 		p.skip()
-		if !strings.HasPrefix(p.text[p.at:], "|") {
+		if !p.next("|") {
 			break
 		}
 		p.at++
@@ -341,7 +352,7 @@ func (p *parser) pipeline(context int) *pipeline {
 // rangeable refuses at once what certainly cannot be gone through.
 func (p *parser) rangeable(pipe *pipeline) {
 	c := pipe.commands[len(pipe.commands)-1]
-	if c.function != nil && !c.function.lazy || c.function == nil && c.first.kind == literal {
+	if c.function != nil && !c.function.lazy() || c.function == nil && c.first.kind == literal {
 		p.fail(c.at, "range goes through .Tags and .Fields only")
 	}
 }
@@ -356,7 +367,7 @@ func (p *parser) variables(context int, pipe *pipeline) (names []string) {
 	}
 	names = []string{first}
 	p.skip()
-	if strings.HasPrefix(p.text[p.at:], ",") {
+	if p.next(",") {
 		if context != pipeRange {
 			p.fail(p.at, "only range sets two variables")
 		}
@@ -397,7 +408,7 @@ func (p *parser) variables(context int, pipe *pipeline) (names []string) {
 
 // variable reads "$" or "$name" if that comes next.
 func (p *parser) variable() string {
-	if p.at >= len(p.text) || p.text[p.at] != '$' {
+	if !p.next("$") {
 		return ""
 	}
 	p.at++
@@ -425,7 +436,7 @@ func (p *parser) slot(name string, at int) int {
 func (p *parser) command(given bool) *command {
 	c := &command{at: p.at}
 	word, at := p.word()
-	if word == "" || word == "true" || word == "false" || word[0] >= '0' && word[0] <= '9' {
+	if word == "" || word == "true" || word == "false" || isDigit(word[0]) {
 		p.at = at
 		c.first = p.operand()
 	} else {
@@ -437,7 +448,7 @@ func (p *parser) command(given bool) *command {
 	for {
 		before := p.at
 		p.skip()
-		if p.closing() > 0 || p.at < len(p.text) && (p.text[p.at] == '|' || p.text[p.at] == ')') {
+		if c := p.peek(0); c == '|' || c == ')' || p.closing() > 0 {
 			break
 		}
 		if p.at == before {
@@ -466,9 +477,9 @@ func (p *parser) checkCommand(c *command, n int) {
 	case f == nil:
 	case n < f.least || f.most >= 0 && n > f.most:
 		p.fail(c.at, "%s has %d arguments; want %s", f.name, n, f.want)
-	case f.check != nil && len(c.args) > 0 && c.args[0].kind == literal:
-		if err := f.check(c.args[0].value); err != nil {
-			p.fail(c.args[0].at, "%s: %v", f.name, err)
+	case len(c.args) > 0 && c.args[0].kind == literal:
+		if problem := f.problem(c.args[0].value); problem != "" {
+			p.fail(c.args[0].at, "%s: %s", f.name, problem)
 		}
 	}
 }
@@ -478,57 +489,23 @@ func (p *parser) method(o *operand, n int) {
 	if len(o.names) == 0 || o.kind != dollar && (o.kind != dot || p.inside > 0) {
 		return // what else has names is known when the template is filled in
 	}
-	all := strings.Join(o.names, ".")
-	name, deeper := o.names[0], o.names[1:]
-	want := 0
-	switch name {
-	case "Name":
-		if len(deeper) > 0 {
-			p.fail(o.at, ".%s has nothing in it", name)
+	kind := aMetric
+	for i, name := range o.names {
+		given := 0
+		if i == len(o.names)-1 {
+			given = n
 		}
-	case "Tags", "Fields":
-		if len(deeper) > 1 {
-			p.fail(o.at, ".%s.%s has nothing in it", name, deeper[0])
+		var problem string
+		if kind, problem = member(kind, name, given); problem != "" {
+			p.fail(o.at, "%s", problem)
 		}
-	case "Time":
-		for i, d := range deeper {
-			switch last := i == len(deeper)-1; {
-			case d == "UTC", last && d == "Unix":
-			case last && d == "Format":
-				want = 1
-			default:
-				p.fail(o.at, ".Time has no %s; %s", d, timeHas)
-			}
-		}
-	case "Tag", "Field":
-		if len(deeper) > 0 {
-			p.fail(o.at, `.%s has nothing in it; want .%s "key"`, name, name)
-		}
-		want = 1
-	default:
-		p.fail(o.at, "there is no .%s; %s", name, metricHas)
-	}
-	switch {
-	case n == want:
-	case want == 0:
-		p.fail(o.at, ".%s takes no value", all)
-	default:
-		p.fail(o.at, `.%s takes one value; want (.%s "…")`, all, all)
 	}
 }
-
-const (
-	metricHas = `there are .Name, .Time, .Tags, .Fields, .Tag "key" and .Field "key"`
-	timeHas   = `there are .Time.Format "15:04", .Time.UTC and .Time.Unix`
-)
 
 // operand reads one operand.
 func (p *parser) operand() *operand {
 	o := &operand{at: p.at}
-	if p.at >= len(p.text) {
-		p.unexpected("a value")
-	}
-	switch c := p.text[p.at]; {
+	switch c := p.peek(0); {
 	case c == '"' || c == '`':
 		o.value = p.quoted(c)
 		return o
@@ -536,25 +513,28 @@ func (p *parser) operand() *operand {
 		p.at++
 		o.kind, o.pipe = nested, p.pipeline(pipeNested)
 		p.skip()
-		if !strings.HasPrefix(p.text[p.at:], ")") {
+		if !p.next(")") {
 			p.unexpected(`")"`)
 		}
 		p.at++
-		if strings.HasPrefix(p.text[p.at:], ".") {
+		if p.next(".") {
 			p.fail(p.at, "nothing can be taken of what is in parentheses")
 		}
 		return o
-	case c == '.' && !p.digitAt(p.at+1):
+	case c == '.' && !isDigit(p.peek(1)):
 		o.kind = dot
-		if name := p.name(); name != "" {
-			o.names = append(o.names, name)
+		name := p.name()
+		if name == "" {
+			p.ended()
+			return o
 		}
+		o.names = []string{name}
 	case c == '$':
 		o.kind = dollar
 		if name := p.variable(); name != "$" {
 			o.kind, o.slot = variable, p.slot(name, o.at)
 		}
-	case c == '+' || c == '-' || p.digitAt(p.at) || c == '.':
+	case c == '+' || c == '-' || isDigit(c) || c == '.':
 		o.value = p.number()
 		return o
 	case c == '\'':
@@ -573,7 +553,7 @@ func (p *parser) operand() *operand {
 		}
 		p.unexpected("a value")
 	}
-	for (o.kind != dot || len(o.names) > 0) && strings.HasPrefix(p.text[p.at:], ".") && !p.digitAt(p.at+1) {
+	for p.next(".") && !isDigit(p.peek(1)) {
 		name := p.name()
 		if name == "" {
 			p.unexpected("a name")
@@ -589,10 +569,6 @@ func (p *parser) name() string {
 	p.at++
 	word, _ := p.word()
 	return word
-}
-
-func (p *parser) digitAt(i int) bool {
-	return i < len(p.text) && p.text[i] >= '0' && p.text[i] <= '9'
 }
 
 // quoted reads a text in quotes.
@@ -620,10 +596,10 @@ func (p *parser) quoted(quote byte) string {
 // number reads a whole or decimal number.
 func (p *parser) number() any {
 	start := p.at
-	if c := p.text[p.at]; c == '+' || c == '-' {
-		p.at++
+	if !isDigit(p.peek(0)) {
+		p.at++ // a sign or the dot
 	}
-	for p.at < len(p.text) && (p.digitAt(p.at) || p.text[p.at] == '.') {
+	for isDigit(p.peek(0)) || p.next(".") {
 		p.at++
 	}
 	text := p.text[start:p.at]

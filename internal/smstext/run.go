@@ -10,354 +10,277 @@ import (
 	"telegraf-hologram/internal/order"
 )
 
-// run is one execution of a template. Its values are nil, which is no value at
-// all, bool, int, int64, uint64, float64, string, time.Time, the maps of tags
-// and fields, and root.
+// run is one execution of a template. Its methods end with fail or stop where the
+// metric does not fit, as those of the parser do: there is nothing to go on with.
 type run struct {
 	metric telegraf.Metric
-	tags   map[string]string // nil before they are asked for
-	fields map[string]any
 	vars   []any
 	out    []byte
 	steps  int
+
+	at       int       // of what is carried out in the template; -1: no place
+	function *function // that is carried out; nil outside
 }
 
-// root is the metric as a value.
-type root struct{}
+// misfit is what a run panics with.
+type misfit struct{ error }
 
-func (r *run) step() error {
-	if r.steps++; r.steps > maxSteps {
-		return errSteps
+// stop ends the run.
+func (r *run) stop(err error) {
+	if r.function != nil {
+		err = fmt.Errorf("%s: %w", r.function.name, err)
 	}
-	return nil
+	panic(misfit{err})
+}
+
+func (r *run) fail(format string, args ...any) { r.stop(fmt.Errorf(format, args...)) }
+
+// bounded returns a text that is not too long.
+func (r *run) bounded(s string) any {
+	if len(s) > MaxText {
+		r.stop(errLong)
+	}
+	return s
+}
+
+func (r *run) step(n int) {
+	if r.steps += n; r.steps > maxSteps {
+		r.at, r.function = -1, nil
+		r.stop(errSteps)
+	}
 }
 
 // list carries out nodes.
-func (r *run) list(nodes []node, dot any) error {
+func (r *run) list(nodes []node, dot any) {
 	for i := range nodes {
 		n := &nodes[i]
-		if err := r.step(); err != nil {
-			return err
-		}
-		var err error
+		r.step(1)
 		if n.kind == textNode {
 			r.out = append(r.out, n.text...)
 		} else {
-			err = r.action(n, dot)
-		}
-		if err != nil {
-			return err
+			r.action(n, dot)
 		}
 		if len(r.out) > MaxText {
-			return errLong
+			r.at = -1
+			r.stop(errLong)
 		}
 	}
-	return nil
 }
 
-func (r *run) action(n *node, dot any) error {
-	v, err := r.pipeline(n.pipe, dot)
-	if err != nil {
-		return err
+func (r *run) action(n *node, dot any) {
+	v := r.pipeline(n.pipe, dot)
+	r.at = n.pipe.at
+	switch {
+	case n.kind == actionNode:
+		if len(n.pipe.slots) == 0 {
+			r.print(v)
+		}
+	case n.kind == rangeNode:
+		r.each(n, v, dot)
+	case !r.truth(v):
+		r.list(n.orElse, dot)
+	case n.kind == withNode:
+		r.list(n.body, v)
+	default:
+		r.list(n.body, dot)
 	}
-	switch n.kind {
-	case actionNode:
-		if len(n.pipe.slots) > 0 {
-			return nil
-		}
-		return r.print(n.pipe.at, v)
-	case ifNode, withNode:
-		if !truth(v) {
-			return r.list(n.orElse, dot)
-		}
-		if n.kind == withNode {
-			dot = v
-		}
-		return r.list(n.body, dot)
-	}
-	return r.each(n, v, dot)
 }
 
 // print appends a value to the text.
-func (r *run) print(at int, v any) error {
-	switch v := v.(type) {
-	case nil:
-		r.out = append(r.out, "<no value>"...)
-	case string:
-		if len(v) > MaxText {
-			return errLong
-		}
-		r.out = append(r.out, v...)
-	case root:
-		return &placeError{at, errWhole}
-	default:
-		r.out = fmt.Append(r.out, v)
+func (r *run) print(v any) {
+	if v == nil {
+		v = "<no value>"
 	}
-	return nil
+	r.out = fmt.Append(r.out, r.plain(v))
 }
 
 var errWhole = errors.New("the metric as a whole is no value")
 
-// each carries out the body of a range for each element.
-func (r *run) each(n *node, v, dot any) error {
-	var keys []string
-	switch v := v.(type) {
-	case nil:
-	case map[string]string:
-		for k := range v {
-			keys = append(keys, k)
-		}
-	case map[string]any:
-		for k := range v {
-			keys = append(keys, k)
-		}
-	default:
-		return &placeError{n.pipe.at, fmt.Errorf("range goes through .Tags and .Fields only, and this is %s", kindOf(v))}
+// plain returns a value as fmt is to print it.
+func (r *run) plain(v any) any {
+	switch v {
+	case part(allTags):
+		return r.metric.Tags()
+	case part(allFields):
+		return r.metric.Fields()
+	case part(aMetric):
+		r.stop(errWhole)
 	}
-	if len(keys) == 0 {
-		return r.list(n.orElse, dot)
-	}
-	if r.steps += len(keys); r.steps > maxSteps {
-		return errSteps
+	return v
+}
+
+// keys returns the keys of all tags or all fields, in order.
+func (r *run) keys(kind valueKind) (keys []string) {
+	if kind == allTags {
+		for _, t := range r.metric.TagList() {
+			keys = append(keys, t.Key)
+		}
+	} else {
+		for _, f := range r.metric.FieldList() {
+			keys = append(keys, f.Key)
+		}
 	}
 	order.Strings(keys)
+	return keys
+}
+
+// count returns how many tags or fields there are.
+func (r *run) count(kind valueKind) int {
+	if kind == allTags {
+		return len(r.metric.TagList())
+	}
+	return len(r.metric.FieldList())
+}
+
+// each carries out the body of a range for each element.
+func (r *run) each(n *node, v, dot any) {
+	var keys []string
+	switch kind := kindOf(v); kind {
+	case nothing:
+	case allTags, allFields:
+		keys = r.keys(kind)
+	default:
+		r.fail("range goes through .Tags and .Fields only, and this is %v", kind)
+	}
+	if len(keys) == 0 {
+		r.list(n.orElse, dot)
+		return
+	}
+	r.step(len(keys))
+	order.Strings(keys)
 	for _, k := range keys {
-		value, _ := r.get(v, k, nil) // there is one
+		value := r.get(v, k, nil)
 		switch slots := n.pipe.slots; len(slots) {
 		case 1:
 			r.vars[slots[0]] = value
 		case 2:
 			r.vars[slots[0]], r.vars[slots[1]] = k, value
 		}
-		if err := r.list(n.body, value); err != nil {
-			return err
-		}
+		r.list(n.body, value)
 	}
-	return nil
 }
 
 // pipeline returns the value of the last command, and sets the variables unless
 // they are those of a range, which are set again for each element.
-func (r *run) pipeline(p *pipeline, dot any) (any, error) {
-	var value any
-	for i := range p.commands {
-		var err error
-		if value, err = r.command(p.commands[i], dot, value, i > 0); err != nil {
-			return nil, err
-		}
+func (r *run) pipeline(p *pipeline, dot any) any {
+	var given []any // the value of the command before
+	for _, c := range p.commands {
+		given = []any{r.command(c, dot, given)}
 	}
 	for _, slot := range p.slots {
-		r.vars[slot] = value
+		r.vars[slot] = given[0]
 	}
-	return value, nil
+	return given[0]
 }
 
-// command returns the value of a command; given tells that it has last as its
-// last argument.
-func (r *run) command(c *command, dot, last any, given bool) (any, error) {
-	if c.function != nil && c.function.lazy {
-		return r.logic(c, dot, last, given)
-	}
+// command returns the value of a command, whose last argument is given.
+func (r *run) command(c *command, dot any, given []any) (v any) {
+	lazy := c.function != nil && c.function.lazy()
 	args := make([]any, 0, len(c.args)+1)
-	for i := range c.args {
-		v, err := r.operand(c.args[i], dot, nil)
-		if err != nil {
-			return nil, err
+	for _, a := range c.args {
+		v = r.operand(a, dot, nil)
+		if lazy && r.truth(v) == (c.function.op == opOr) {
+			return v
 		}
 		args = append(args, v)
 	}
-	if given {
-		args = append(args, last)
-	}
-	if c.function == nil {
+	args = append(args, given...)
+	switch {
+	case lazy:
+		return args[len(args)-1]
+	case c.function == nil:
 		return r.operand(c.first, dot, args)
 	}
-	v, err := c.function.call(args)
-	if err != nil {
-		return nil, &placeError{c.at, fmt.Errorf("%s: %w", c.function.name, err)}
-	}
-	return v, nil
-}
-
-// logic is and and or, which look at no more arguments than they need.
-func (r *run) logic(c *command, dot, last any, given bool) (v any, err error) {
-	for i := range c.args {
-		if v, err = r.operand(c.args[i], dot, nil); err != nil {
-			return nil, err
-		}
-		if truth(v) == (c.function.name == "or") {
-			return v, nil
-		}
-	}
-	if given {
-		v = last
-	}
-	return v, nil
+	r.at, r.function = c.at, c.function
+	v = r.call(c.function, args)
+	r.function = nil
+	return v
 }
 
 // operand returns the value of an operand, a method with its arguments.
-func (r *run) operand(o *operand, dotValue any, args []any) (any, error) {
-	if err := r.step(); err != nil {
-		return nil, err
-	}
-	var v any
+func (r *run) operand(o *operand, dotValue any, args []any) (v any) {
+	r.step(1)
 	switch o.kind {
 	case literal:
-		return o.value, nil
+		return o.value
 	case nested:
 		return r.pipeline(o.pipe, dotValue)
 	case dot:
 		v = dotValue
 	case dollar:
-		v = root{}
+		v = part(aMetric)
 	case variable:
 		v = r.vars[o.slot]
 	}
+	r.at = o.at
 	for i, name := range o.names {
-		var given []any
 		if i == len(o.names)-1 {
-			given = args
-		}
-		var err error
-		if v, err = r.get(v, name, given); err != nil {
-			return nil, &placeError{o.at, err}
+			v = r.get(v, name, args)
+		} else {
+			v = r.get(v, name, nil)
 		}
 	}
-	return v, nil
+	return v
 }
 
 // get returns what a name is of a value.
-func (r *run) get(of any, name string, args []any) (any, error) {
-	switch of := of.(type) {
-	case nil:
-		return nil, nil
-	case root:
-		return r.ofMetric(name, args)
-	case time.Time:
-		return ofTime(of, name, args)
-	case map[string]string:
-		if v, ok := of[name]; ok && len(args) == 0 {
-			return v, nil
-		}
-	case map[string]any:
-		if len(args) == 0 {
-			return of[name], nil
-		}
-	default:
-		return nil, fmt.Errorf("there is no .%s here, where dot is %s; $.%s is of the metric", name, kindOf(of), name)
+func (r *run) get(of any, name string, args []any) any {
+	kind := kindOf(of)
+	if _, problem := member(kind, name, len(args)); problem != "" {
+		r.fail("%s", problem)
 	}
+	key := name
 	if len(args) > 0 {
-		return nil, fmt.Errorf(".%s takes no value", name)
+		var ok bool
+		if key, ok = args[0].(string); !ok {
+			r.fail("the key for .%s is %v; want a text", name, kindOf(args[0]))
+		}
 	}
-	return nil, nil
-}
-
-func (r *run) ofMetric(name string, args []any) (any, error) {
 	switch {
-	case name == "Tag" || name == "Field":
-		if len(args) != 1 {
-			return nil, fmt.Errorf(".%s takes one value", name)
+	case kind == nothing:
+		return nil
+	case kind == aTime:
+		t, _ := of.(time.Time)
+		switch name {
+		case "Format":
+			return r.bounded(t.Format(key))
+		case "UTC":
+			return t.UTC()
 		}
-		key, ok := args[0].(string)
-		if !ok {
-			return nil, fmt.Errorf("the key for .%s is %s; want a text", name, kindOf(args[0]))
+		return t.Unix()
+	case kind == allTags:
+		if v, ok := r.metric.GetTag(key); ok {
+			return v
 		}
-		if name == "Tag" {
-			value, _ := r.metric.GetTag(key)
-			return value, nil
-		}
-		value, _ := r.metric.GetField(key)
-		return value, nil
-	case len(args) > 0:
-		return nil, fmt.Errorf(".%s takes no value", name)
+		return nil
+	case kind == allFields || name == "Field":
+		v, _ := r.metric.GetField(key)
+		return v
+	case name == "Tag":
+		v, _ := r.metric.GetTag(key)
+		return v
 	case name == "Name":
-		return r.metric.Name(), nil
+		return r.metric.Name()
 	case name == "Time":
-		return r.metric.Time().UTC(), nil
+		return r.metric.Time().UTC()
 	case name == "Tags":
-		if r.tags == nil {
-			r.tags = r.metric.Tags()
-		}
-		return r.tags, nil
-	case name == "Fields":
-		if r.fields == nil {
-			r.fields = r.metric.Fields()
-		}
-		return r.fields, nil
+		return part(allTags)
 	}
-	return nil, fmt.Errorf("there is no .%s; %s", name, metricHas)
-}
-
-func ofTime(t time.Time, name string, args []any) (any, error) {
-	switch {
-	case name == "Format" && len(args) == 1:
-		layout, ok := args[0].(string)
-		if !ok {
-			return nil, fmt.Errorf("the layout for .Format is %s; want a text", kindOf(args[0]))
-		}
-		return bounded(t.Format(layout))
-	case name == "UTC" && len(args) == 0:
-		return t.UTC(), nil
-	case name == "Unix" && len(args) == 0:
-		return t.Unix(), nil
-	}
-	return nil, fmt.Errorf("a time has no .%s with so many values; %s", name, timeHas)
-}
-
-// bounded is a text that a function may return.
-func bounded(s string) (any, error) {
-	if len(s) > MaxText {
-		return nil, errLong
-	}
-	return s, nil
+	return part(allFields)
 }
 
 // truth tells whether a value is neither nothing nor the zero of its type.
-func truth(v any) bool {
+func (r *run) truth(v any) bool {
 	switch v := v.(type) {
 	case nil:
 		return false
 	case bool:
 		return v
-	case int:
-		return v != 0
-	case int64:
-		return v != 0
-	case uint64:
-		return v != 0
-	case float64:
-		return v != 0
 	case string:
 		return v != ""
-	case map[string]string:
-		return len(v) > 0
-	case map[string]any:
-		return len(v) > 0
+	case part:
+		return v == part(aMetric) || r.count(valueKind(v)) > 0
 	}
-	return true
-}
-
-// kindOf names what a value is, for an error.
-func kindOf(v any) string {
-	switch v.(type) {
-	case nil:
-		return "not there"
-	case bool:
-		return "true or false"
-	case int, int64, uint64:
-		return "a whole number"
-	case float64:
-		return "a decimal number"
-	case string:
-		return "a text"
-	case time.Time:
-		return "a time"
-	case map[string]string:
-		return "all tags"
-	case map[string]any:
-		return "all fields"
-	case root:
-		return "the metric"
-	}
-	return "something else"
+	n := numberOf(v)
+	return n.whole != 0 || !n.isWhole && n.decimal != 0 // NaN is true, and so is what is no number
 }

@@ -86,22 +86,21 @@ var (
 
 // Execute returns the text for a metric. An error says at which place of the
 // template the metric does not fit it, and holds nothing of the metric.
-func (t *Template) Execute(m telegraf.Metric) (string, error) {
+func (t *Template) Execute(m telegraf.Metric) (text string, err error) {
 	r := run{metric: m, vars: make([]any, t.slots)}
-	if err := r.list(t.nodes, root{}); err != nil {
-		if e, ok := errors.AsType[*placeError](err); ok {
-			p := parser{text: t.text}
-			err = fmt.Errorf("%s: %w", p.place(e.at), e.error)
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case misfit:
+			if err = e.error; r.at >= 0 {
+				p := parser{text: t.text}
+				err = fmt.Errorf("%s: %w", p.place(r.at), err)
+			}
+			text, err = "", fmt.Errorf("filling in the template: %w", err)
+		default:
+			panic(e)
 		}
-		return "", fmt.Errorf("filling in the template: %w", err)
-	}
+	}()
+	r.list(t.nodes, part(aMetric))
 	return string(r.out), nil
 }
-
-// placeError is an error at an offset of the template.
-type placeError struct {
-	at int
-	error
-}
-
-func (e *placeError) Unwrap() error { return e.error }

@@ -37,13 +37,23 @@ var ours = func() template.FuncMap {
 	for _, name := range []string{"date", "default", "duration", "local", "lower", "round", "trunc", "upper"} {
 		f := functionOf(name)
 		if f.most == 1 {
-			m[name] = func(a any) (any, error) { return f.call([]any{a}) }
+			m[name] = func(a any) (any, error) { return called(f, a) }
 		} else {
-			m[name] = func(a, b any) (any, error) { return f.call([]any{a, b}) }
+			m[name] = func(a, b any) (any, error) { return called(f, a, b) }
 		}
 	}
 	return m
 }()
+
+// called returns what a function makes of its arguments.
+func called(f *function, args ...any) (v any, err error) {
+	defer func() {
+		if e, ok := recover().(misfit); ok {
+			err = e
+		}
+	}()
+	return new(run).call(f, args), nil
+}
 
 // reference is what text/template makes of a template.
 func reference(text string, m telegraf.Metric) (string, error) {
@@ -205,12 +215,12 @@ func TestSyntaxErrors(t *testing.T) {
 		`{{if .Field}}{{end}}`:                `character 6: .Field takes one value; want (.Field "…")`,
 		`{{.Tag "a" "b"}}`:                    `character 3: .Tag takes one value; want (.Tag "…")`,
 		`{{print .Tag "a"}}`:                  `character 9: .Tag takes one value; want (.Tag "…")`,
-		`{{.Tag.host}}`:                       `character 3: .Tag has nothing in it; want .Tag "key"`,
-		`{{.Name.x}}`:                         `character 3: .Name has nothing in it`,
+		`{{.Tag.host}}`:                       `character 3: .Tag takes one value; want (.Tag "…")`,
+		`{{.Name.x}}`:                         `character 3: a text has no .x; $.x is of the metric`,
 		`{{.Name "x"}}`:                       `character 3: .Name takes no value`,
-		`{{.Tags.a.b}}`:                       `character 3: .Tags.a has nothing in it`,
-		`{{.Time.Year}}`:                      `character 3: .Time has no Year; there are .Time.Format "15:04", .Time.UTC and .Time.Unix`,
-		`{{.Time.Local.Unix}}`:                `character 3: .Time has no Local; there are .Time.Format "15:04", .Time.UTC and .Time.Unix`,
+		`{{.Tags.a.b}}`:                       `character 3: a value has no .b; $.b is of the metric`,
+		`{{.Time.Year}}`:                      `character 3: a time has no .Year; there are .Time.Format "15:04", .Time.UTC and .Time.Unix`,
+		`{{.Time.Local.Unix}}`:                `character 3: a time has no .Local; there are .Time.Format "15:04", .Time.UTC and .Time.Unix`,
 		"a\nb {{foo}}":                        `line 2, character 5: foo is no function here; there are and, or, not, eq, ne, lt, le, gt, ge, len, index, print, printf, println, date, default, duration, local, lower, round, trunc, upper`,
 		`ü {{html .Name}}`:                    `character 5: html is no function here; there are and, or, not, eq, ne, lt, le, gt, ge, len, index, print, printf, println, date, default, duration, local, lower, round, trunc, upper`,
 		`{{.Name`:                             `character 8: the template ends; want space, | or the end of the action`,
@@ -298,7 +308,7 @@ func TestMisfits(t *testing.T) {
 		`{{.}}`:                              `character 3: the metric as a whole is no value`,
 		`{{printf "%v" .}}`:                  `character 3: printf: the metric as a whole is no value`,
 		`{{.Name | print $}}`:                `character 11: print: the metric as a whole is no value`,
-		`{{range .Tags}}{{.Name}}{{end}}`:    `character 18: there is no .Name here, where dot is a text; $.Name is of the metric`,
+		`{{range .Tags}}{{.Name}}{{end}}`:    `character 18: a text has no .Name; $.Name is of the metric`,
 		`{{range .Name}}{{end}}`:             `character 9: range goes through .Tags and .Fields only, and this is a text`,
 		`{{range .Field "temp"}}{{end}}`:     `character 9: range goes through .Tags and .Fields only, and this is a decimal number`,
 		`{{len 1}}`:                          `character 3: len: a whole number has no length`,
@@ -307,8 +317,8 @@ func TestMisfits(t *testing.T) {
 		`{{.Tag 1}}`:                         `character 3: the key for .Tag is a whole number; want a text`,
 		`{{.Field (.Field "none")}}`:         `character 3: the key for .Field is not there; want a text`,
 		`{{with .Tags}}{{.host "a"}}{{end}}`: `character 17: .host takes no value`,
-		`{{with .Time}}{{.Year}}{{end}}`:     `character 17: a time has no .Year with so many values; there are .Time.Format "15:04", .Time.UTC and .Time.Unix`,
-		`{{with .Time}}{{.Format 1}}{{end}}`: `character 17: the layout for .Format is a whole number; want a text`,
+		`{{with .Time}}{{.Year}}{{end}}`:     `character 17: a time has no .Year; there are .Time.Format "15:04", .Time.UTC and .Time.Unix`,
+		`{{with .Time}}{{.Format 1}}{{end}}`: `character 17: the key for .Format is a whole number; want a text`,
 		`{{printf (.Field "temp")}}`:         `character 3: printf: the format is a decimal number; want a text`,
 		`{{$f := "%1000d"}}{{printf $f 1}}`:  `character 21: printf: the format has a width above 999`,
 		`{{date "15" "x"}}`:                  `character 3: date: the second value is a text; want a time such as .Time`,
@@ -317,7 +327,7 @@ func TestMisfits(t *testing.T) {
 		`{{duration 99999999999999.0}}`:      `character 3: duration: the number of seconds is out of range`,
 		`{{with $}}{{.Nam}}{{end}}`:          `character 13: there is no .Nam; there are .Name, .Time, .Tags, .Fields, .Tag "key" and .Field "key"`,
 		`{{with $}}{{.Name 1}}{{end}}`:       `character 13: .Name takes no value`,
-		"{{$n := .Name}}\n{{$n.x}}":          `line 2, character 3: there is no .x here, where dot is a text; $.x is of the metric`,
+		"{{$n := .Name}}\n{{$n.x}}":          `line 2, character 3: a text has no .x; $.x is of the metric`,
 	} {
 		tmpl, err := Parse(text)
 		require.NoError(t, err, text)
