@@ -48,6 +48,10 @@ type Config struct {
 	// OnSent is told of each SMS that was sent through the modem; nil for nobody. It
 	// must not call the modem.
 	OnSent func(Sent)
+	// OnReceived is told of each SMS and status report that the modem takes from the
+	// network, which is again when the network has to deliver it again; nil for nobody.
+	// It must not call the modem.
+	OnReceived func(Received)
 	// Trace is told what the modem is sent and what it says, line by line; nil for
 	// nobody. It must not call the modem.
 	Trace func(sent bool, line string)

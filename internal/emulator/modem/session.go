@@ -223,6 +223,9 @@ func (m *Modem) retry() {
 		if !m.accept(m.network[0]) {
 			return
 		}
+		if m.cfg.OnReceived != nil {
+			m.cfg.OnReceived(received(m.network[0].pdu))
+		}
 		m.network = m.network[1:]
 	}
 }
