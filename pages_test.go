@@ -144,7 +144,7 @@ func TestCompletion(t *testing.T) {
 		{"status --json --config a", []string{"a.conf"}},
 		{"encode --data-format ", []string{"compact", "influx", "json"}},
 		{"encode --key ", nil},
-		{"sample-config o", []string{"outputs.hologram", "outputs.hologram_sms"}},
+		{"sample-config inputs.m", []string{"inputs.modem_sms"}},
 		{"emulator unpl", []string{"unplug"}},
 		{"completion f", []string{"fish"}},
 	}
