@@ -8,8 +8,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/influxdata/telegraf"
+
 	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/internal/gsm"
 	"telegraf-hologram/internal/serial"
+	"telegraf-hologram/internal/smsout"
 )
 
 // Modem are the options of a modem. The samples of the plugins describe them.
@@ -138,4 +142,40 @@ func (p PINMark) Set() error {
 		return nil
 	}
 	return os.WriteFile(p.file, []byte(p.version+"\n"), 0o600)
+}
+
+// Note remembers that the PIN was refused, if err says so.
+func (p PINMark) Note(err error, log telegraf.Logger) {
+	if !errors.Is(err, gsm.ErrPINRefused) {
+		return
+	}
+	if err := p.Set(); err != nil {
+		log.Errorf("It cannot be kept that the PIN was refused, and it is tried again at the next start: %v", err)
+	}
+}
+
+// FreshPIN returns what PIN does, but "" for one that was refused before, which it
+// logs. That one is refused is to be noted in the mark, which is kept in dir.
+func (m *Modem) FreshPIN(dir string, log telegraf.Logger) (pin string, mark PINMark, err error) {
+	if pin, err = m.PIN(); err != nil {
+		return "", PINMark{}, err
+	}
+	if mark = m.PINMark(dir); mark.IsSet() {
+		log.Errorf("The PIN in %s was refused before and is not tried again until the file is changed", m.PINFile)
+		pin = ""
+	}
+	return pin, mark, nil
+}
+
+// SetWay sets up the way to send SMS through the modem of the options; what they do
+// not say stays. A PIN that was refused is not tried again, which is kept in dir.
+func (m *Modem) SetWay(way *smsout.Modem, dir string, log telegraf.Logger) error {
+	pin, mark, err := m.FreshPIN(dir, log)
+	if err != nil {
+		return err
+	}
+	way.Port, way.BaudRate = m.Port, m.BaudRate
+	way.Sender.PIN, way.Sender.InitCommands, way.Sender.Log = pin, m.InitCommands, log
+	way.OnError = func(err error) { mark.Note(err, log) }
+	return nil
 }

@@ -81,7 +81,7 @@ func (d *decoder) nested(key string, target reflect.Value) *decoder {
 }
 
 // eachField calls visit for each field of a struct that can be set, and after them for those of the structs that are
-// embedded in it. It does nothing with what is no struct.
+// embedded in it, by value or by a pointer that is not nil. It does nothing with what is no struct.
 func eachField(v reflect.Value, visit func(*reflect.StructField, reflect.Value)) {
 	if v.Kind() != reflect.Struct {
 		return
@@ -94,7 +94,7 @@ func eachField(v reflect.Value, visit func(*reflect.StructField, reflect.Value))
 	}
 	for i := range t.NumField() {
 		if t.Field(i).Anonymous {
-			eachField(v.Field(i), visit)
+			eachField(reflect.Indirect(v.Field(i)), visit)
 		}
 	}
 }

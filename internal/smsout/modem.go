@@ -39,6 +39,8 @@ type Modem struct {
 	Validity time.Duration
 	// BusyWait is how long a port that another process has is waited for; 0 is DefaultBusyWait, less than 0 not at all.
 	BusyWait time.Duration
+	// OnError is called with each error of the sender, if it is not nil.
+	OnError func(error)
 	// AT are the limits of the driver.
 	AT at.Options
 
@@ -95,14 +97,14 @@ func (m *Modem) Send(ctx context.Context, msg Message) error {
 		return err
 	}
 	if err := m.sender.Init(ctx, m.driver); err != nil {
-		return modemError(err, false)
+		return m.failed(err, false)
 	}
 	result, err := m.sender.Send(ctx, m.driver, gsm.Submission{
 		To: msg.To, Text: msg.Text, Coding: msg.Coding, Report: m.Reports, Reference: msg.Reference, Validity: m.Validity,
 		Before: msg.Commit,
 	})
 	if err != nil {
-		e := modemError(err, true)
+		e := m.failed(err, true)
 		switch {
 		case e.Verdict == Unsure:
 			e.Sent = result.Sent + 1
@@ -112,6 +114,14 @@ func (m *Modem) Send(ctx context.Context, msg Message) error {
 		return e
 	}
 	return nil
+}
+
+// failed tells of an error of the sender and returns it as one of a way.
+func (m *Modem) failed(err error, sending bool) *WayError {
+	if m.OnError != nil {
+		m.OnError(err)
+	}
+	return modemError(err, sending)
 }
 
 // modemError turns an error of a Sender into one of a way. Before anything was sent nothing is unsure.

@@ -108,10 +108,11 @@ func (m *ModemSMS) Start(acc telegraf.Accumulator) error {
 			return fmt.Errorf("reading hash_key_file: %w", err)
 		}
 	}
-	pin, err := m.PIN()
+	pin, mark, err := m.FreshPIN(m.JournalDirectory, m.Log)
 	if err != nil {
 		return err
 	}
+	m.pinMark = mark
 	m.acc, m.state = acc, stateStarting
 	m.changed = make(chan struct{}, 1)
 	m.writer = &writer{
@@ -126,11 +127,6 @@ func (m *ModemSMS) Start(acc telegraf.Accumulator) error {
 	}
 	if m.keeper, err = m.openKeeper(); err != nil {
 		return err
-	}
-	m.pinMark = m.PINMark(m.JournalDirectory)
-	if pin != "" && m.pinMark.IsSet() {
-		m.Log.Errorf("The PIN in %s was refused before and is not tried again until the file is changed", m.PINFile)
-		pin = ""
 	}
 	m.modem = gsm.NewModem(m.config(pin))
 

@@ -92,11 +92,7 @@ func (m *ModemSMS) connect(ctx context.Context) (ok bool, err error) {
 	if closeErr := d.Close(); closeErr != nil {
 		m.Log.Debugf("Closing the port: %v", closeErr)
 	}
-	if errors.Is(err, gsm.ErrPINRefused) {
-		if err := m.pinMark.Set(); err != nil {
-			m.Log.Errorf("It cannot be kept that the PIN was refused, and it is tried again at the next start: %v", err)
-		}
-	}
+	m.pinMark.Note(err, m.Log)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.wasOK, err

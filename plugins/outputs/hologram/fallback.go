@@ -114,8 +114,8 @@ func (h *Hologram) openSecond() error {
 		return nil
 	}
 	f := &h.Second
-	pin, err := f.PIN()
-	if err != nil {
+	way := &smsout.Modem{Sender: gsm.SenderConfig{AnswerTimeout: h.answerTimeout}}
+	if err := f.SetWay(way, h.dir, h.Log); err != nil {
 		return fmt.Errorf("opening the fallback: %w", err)
 	}
 	account, err := smslimit.Open(f.AccountPath(h.dir), f.Limits(), nil)
@@ -123,10 +123,7 @@ func (h *Hologram) openSecond() error {
 		h.Log.Warnf("The account of SMS: %v", err) // and is tried again with each SMS
 	}
 	outbox, err := smsout.Open(smsout.Config{
-		Ways: []smsout.Way{&smsout.Modem{
-			Port: f.Port, BaudRate: f.BaudRate,
-			Sender: gsm.SenderConfig{PIN: pin, InitCommands: f.InitCommands, AnswerTimeout: h.answerTimeout, Log: h.Log},
-		}},
+		Ways:      []smsout.Way{way},
 		Account:   account,
 		Directory: f.OutboxPath(h.dir),
 		Unsure:    f.Unsure(),

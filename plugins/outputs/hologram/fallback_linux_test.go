@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -217,4 +218,27 @@ func TestFallbackIsSentOnce(t *testing.T) {
 			require.Len(t, s.modem.Sent(), test.sent)
 		})
 	}
+}
+
+// TestFallbackPIN shows that a wrong PIN is not tried again by the next process.
+func TestFallbackPIN(t *testing.T) {
+	s := &secondWay{dir: t.TempDir(), link: filepath.Join(t.TempDir(), "modem")}
+	var err error
+	s.modem, err = modem.Start(t.Context(), modem.Config{Link: s.link, PIN: "1234"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.modem.Close()) })
+	pin := filepath.Join(t.TempDir(), "pin")
+	require.NoError(t, os.WriteFile(pin, []byte("9999"), 0o600))
+	for range 4 { // three would lock the SIM
+		s.restart(t, func(h *Hologram) { h.Second.PINFile = pin })
+		require.Error(t, s.WriteFallback(alarms(t, 1)))
+	}
+	require.Equal(t, "SIM PIN", s.modem.Status().SIM)
+
+	require.NoError(t, os.WriteFile(pin, []byte("1234"), 0o600))
+	require.NoError(t, os.Chtimes(pin, time.Time{}, time.Unix(1.9e9, 0)))
+	s.restart(t, func(h *Hologram) { h.Second.PINFile = pin })
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, s.WriteFallback(alarms(t, 1)))
+	require.Len(t, s.told(t), 1)
 }

@@ -96,6 +96,7 @@ func connect(t *testing.T, c *cloud, set func(*Hologram)) *Hologram {
 // silent is a logger for tests that look at results.
 type silent struct{ telegraf.Logger }
 
+func (silent) Errorf(string, ...any) {}
 func (silent) Debugf(string, ...any) {}
 func (silent) Warnf(string, ...any)  {}
 

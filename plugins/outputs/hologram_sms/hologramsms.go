@@ -58,7 +58,6 @@ type HologramSMS struct {
 	client  *socketapi.Client // nil: not via the socket
 	outbox  *smsout.Outbox
 	account *smslimit.Account
-	pinMark access.PINMark
 	memory  *memory
 	reload  bool // the credentials were refused: read their files again
 	polls   int  // tries in a row that waited for the time of another way
@@ -173,18 +172,11 @@ func (h *HologramSMS) way(via string) (smsout.Way, error) {
 		h.client = client
 		return &watched{Way: &smsout.Socket{Client: client, Begin: h.exchangeBegins, End: h.exchangeEnds}, h: h}, nil
 	}
-	pin, err := h.PIN()
-	if err != nil {
+	m := h.tuning
+	m.Reports, m.Sender.OnReport = h.StatusReports, h.reported
+	if err := h.SetWay(&m, h.dir, h.Log); err != nil {
 		return nil, err
 	}
-	h.pinMark = h.PINMark(h.dir)
-	if pin != "" && h.pinMark.IsSet() {
-		h.Log.Errorf("The PIN in %s was refused before and is not tried again until the file is changed", h.PINFile)
-		pin = ""
-	}
-	m := h.tuning
-	m.Port, m.BaudRate, m.Reports = h.Port, h.BaudRate, h.StatusReports
-	m.Sender.PIN, m.Sender.InitCommands, m.Sender.OnReport, m.Sender.Log = pin, h.InitCommands, h.reported, h.Log
 	return &watched{Way: &m, h: h}, nil
 }
 

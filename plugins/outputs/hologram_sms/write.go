@@ -10,7 +10,6 @@ import (
 	"github.com/influxdata/telegraf"
 
 	"telegraf-hologram/internal/execd"
-	"telegraf-hologram/internal/gsm"
 	"telegraf-hologram/internal/smslimit"
 	"telegraf-hologram/internal/smsout"
 	"telegraf-hologram/internal/smspack"
@@ -84,11 +83,6 @@ func (w *watched) Send(ctx context.Context, m smsout.Message) error {
 	err := w.Way.Send(ctx, m)
 	if e, ok := errors.AsType[*socketapi.Error](err); ok && e.Verdict == socketapi.RefusedCredentials {
 		w.h.reload = true
-	}
-	if errors.Is(err, gsm.ErrPINRefused) {
-		if err := w.h.pinMark.Set(); err != nil {
-			w.h.Log.Errorf("It cannot be kept that the PIN was refused, and it is tried again at the next start: %v", err)
-		}
 	}
 	if len(w.h.Via) > 1 && ctx.Err() == nil {
 		switch e, _ := errors.AsType[*smsout.WayError](err); {
