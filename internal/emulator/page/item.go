@@ -164,8 +164,8 @@ const (
 func (m Message) view() *messageView {
 	v := &messageView{
 		Time: m.Received.Format(clock), Full: m.Received.Format(fullTime),
-		Device: m.Device, Kind: m.Kind, Outcome: m.Outcome, Status: m.Status,
-		Reason: printable(m.Reason, maxShort), Fault: m.Fault, To: printable(m.To, maxShort),
+		Device: printable(m.Device, maxShort), Kind: printable(m.Kind, maxShort), Outcome: m.Outcome, Status: printable(m.Status, maxShort),
+		Reason: printable(m.Reason, maxShort), Fault: printable(m.Fault, maxShort), To: printable(m.To, maxShort),
 		Bytes: m.BytesIn, Answer: m.BytesOut,
 		Count: len(m.Metrics), Cut: len(m.Data) > maxData,
 	}
@@ -309,8 +309,8 @@ func reportStatus(status int) string {
 
 // printable returns at most limit bytes of s, in which what cannot be seen, or changes
 // how other text is seen, is escaped as in Go: control characters other than a newline,
-// the marks of bidirectional text, bytes that are not UTF-8. Joined emoji stay as they
-// are. "…" shows that something is missing.
+// the marks of bidirectional text, bytes that are not UTF-8, what is no character. Joined
+// emoji stay as they are. "…" shows that something is missing.
 func printable(s string, limit int) string {
 	const zeroWidthJoiner = '\u200d'
 	var b strings.Builder
@@ -321,7 +321,7 @@ func printable(s string, limit int) string {
 		case r == utf8.RuneError && size == 1:
 			text = `\x` + strconv.FormatUint(uint64(s[0])|0x100, 16)[1:]
 		case r == '\n' || r == zeroWidthJoiner:
-		case unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
+		case !unicode.IsGraphic(r):
 			text = strings.Trim(strconv.QuoteRuneToASCII(r), "'")
 		}
 		if b.Len()+len(text) > limit {
