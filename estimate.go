@@ -228,7 +228,7 @@ pauses a SIM that has sent 100.
 
 // short writes a number with three digits, or all before the point.
 func short(v float64) string {
-	if v >= 100 || v == math.Trunc(v) {
+	if v >= 100 || math.Abs(v-math.Round(v)) < 1e-6 {
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
 	return strconv.FormatFloat(v, 'f', max(0, 2-int(math.Floor(math.Log10(v)))), 64)
