@@ -72,7 +72,7 @@ clients: ## run the tests of the decoders in clients/ (with Python 3.9 and Node 
 	else echo "clients: node is not installed, passed over"; fi
 
 .PHONY: check
-check: check-format check-tidy check-vet check-lint check-generate check-vuln ## format, modules, vet, linters, generated files, vulnerabilities
+check: check-format check-tidy check-vet check-lint check-docs check-generate check-vuln ## format, modules, vet, linters, documents, generated files, vulnerabilities
 
 .PHONY: check-format
 check-format:
@@ -98,6 +98,13 @@ check-lint:
 	@$(TOOL) golangci-lint run --build-tags edge .
 	@if command -v shellcheck >/dev/null; then git ls-files -co --exclude-standard -- '*.sh' .ci/run | xargs -r shellcheck && echo "shellcheck: ok"; \
 	else echo "shellcheck: not installed, passed over"; fi
+
+# MARKDOWNLINT="npx --yes markdownlint-cli@0.50.0" fetches it.
+MARKDOWNLINT ?= markdownlint
+.PHONY: check-docs
+check-docs:
+	@if command -v $(firstword $(MARKDOWNLINT)) >/dev/null; then $(MARKDOWNLINT) '*.md' 'docs/*.md' 'clients/*.md' 'plugins/**/*.md' 'examples/**/*.md' && echo "markdownlint: ok"; \
+	else echo "markdownlint: not installed, passed over"; fi
 
 .PHONY: check-generate
 check-generate:

@@ -15,7 +15,7 @@ func farCommands() []cli.Command { return nil }
 // isLeftOut tells whether other builds have the command.
 func isLeftOut(name string) bool {
 	switch name {
-	case "decode", "emulator", "completion", "man":
+	case "decode", "estimate", "emulator", "completion", "man":
 		return true
 	}
 	return false

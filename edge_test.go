@@ -12,7 +12,7 @@ import (
 
 func TestLeftOut(t *testing.T) {
 	_, usage, _ := call(t, "", "help")
-	for _, command := range []string{"decode", "emulator", "completion", "man"} {
+	for _, command := range []string{"decode", "estimate", "emulator", "completion", "man"} {
 		code, stdout, stderr := call(t, "", command, "--help")
 		require.Equal(t, 2, code)
 		require.Empty(t, stdout)

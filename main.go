@@ -243,6 +243,25 @@ func sampleConfig(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
+// packing are the options that say how metrics become messages.
+func packing(fs *flags.Set, h *hologram.Hologram, batch *int) {
+	fs.Func("max-message-size", fmt.Sprintf("`bytes` of a message at most (default %d)", h.MessageSize), func(s string) error {
+		return h.MessageSize.UnmarshalText([]byte(s))
+	})
+	fs.String(&h.DataFormat, "data-format", "`format` of the data: compact, influx or json")
+	fs.String(&h.FieldNames, "field-names", "`names` of the fields: short or full")
+	fs.String(&h.Topics, "topics", "which metrics share a message: `batch` or measurement")
+	fs.Int(batch, "metric-batch-size", "`number` of metrics that are packed at once")
+}
+
+// initPacking checks the options of packing.
+func initPacking(h *hologram.Hologram, batch int) error {
+	if batch < 1 {
+		return fmt.Errorf("--metric-batch-size %d: want 1 or more", batch)
+	}
+	return h.Init()
+}
+
 // encode writes the messages that the output plugin would send for the line
 // protocol on stdin.
 func encode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -251,20 +270,11 @@ func encode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	batch := execd.DefaultOptions().MetricBatchSize
 	h.DeviceKey = "00000000"
 	fs.String(&h.DeviceKey, "key", "device `key`, eight characters")
-	fs.Func("max-message-size", fmt.Sprintf("`bytes` of a message at most (default %d)", h.MessageSize), func(s string) error {
-		return h.MessageSize.UnmarshalText([]byte(s))
-	})
-	fs.String(&h.DataFormat, "data-format", "`format` of the data: compact, influx or json")
-	fs.String(&h.FieldNames, "field-names", "`names` of the fields: short or full")
-	fs.String(&h.Topics, "topics", "which metrics share a message: `batch` or measurement")
-	fs.Int(&batch, "metric-batch-size", "`number` of metrics that are packed at once")
+	packing(fs, h, &batch)
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
 	}
-	if batch < 1 {
-		return wrongUsage(fs, stderr, fmt.Errorf("--metric-batch-size %d: want 1 or more", batch))
-	}
-	if err := h.Init(); err != nil {
+	if err := initPacking(h, batch); err != nil {
 		return wrongUsage(fs, stderr, err)
 	}
 
@@ -283,43 +293,14 @@ func encode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		waiting = waiting[:0]
 		return err
 	}
-	record := 0
-	add := func(data []byte) error {
-		record++
-		m, err := execd.ParseRecord(data, time.Now())
-		if err != nil {
-			problem(fmt.Errorf("record %d: %w", record, err))
-			return nil
-		}
+	err := readMetrics(stdin, problem, func(m telegraf.Metric) error {
 		if waiting = append(waiting, m); len(waiting) < batch {
 			return nil
 		}
 		return flush()
-	}
-
-	split := execd.NewSplitter(execd.MaxRecord, func([]byte) {
-		problem(fmt.Errorf("a record after record %d is longer than %d bytes", record, execd.MaxRecord))
 	})
-	chunk := make([]byte, 64<<10)
-	for {
-		n, err := stdin.Read(chunk)
-		records := split.Split(nil, chunk[:n])
-		if errors.Is(err, io.EOF) {
-			if last := split.Finish(); last != nil {
-				records = append(records, last)
-			}
-		}
-		for _, r := range records {
-			if err := add(r); err != nil {
-				return fail(stderr, err)
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return fail(stderr, fmt.Errorf("reading line protocol: %w", err))
-		}
+	if err != nil {
+		return fail(stderr, err)
 	}
 	if len(waiting) > 0 {
 		if err := flush(); err != nil {
@@ -330,4 +311,44 @@ func encode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return fail(stderr, err)
 	}
 	return code
+}
+
+// readMetrics calls add with each metric of line protocol, and problem with what is
+// wrong with a record that is none. "> " before a record, as "telegraf --test" writes
+// it, is passed over. It ends with the first error of add or of reading.
+func readMetrics(in io.Reader, problem func(error), add func(telegraf.Metric) error) error {
+	record := 0
+	take := func(data []byte) error {
+		record++
+		m, err := execd.ParseRecord(bytes.TrimPrefix(data, []byte("> ")), time.Now())
+		if err != nil {
+			problem(fmt.Errorf("record %d: %w", record, err))
+			return nil
+		}
+		return add(m)
+	}
+	split := execd.NewSplitter(execd.MaxRecord, func([]byte) {
+		problem(fmt.Errorf("a record after record %d is longer than %d bytes", record, execd.MaxRecord))
+	})
+	chunk := make([]byte, 64<<10)
+	for {
+		n, err := in.Read(chunk)
+		records := split.Split(nil, chunk[:n])
+		if errors.Is(err, io.EOF) {
+			if last := split.Finish(); last != nil {
+				records = append(records, last)
+			}
+		}
+		for _, r := range records {
+			if err := take(r); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading line protocol: %w", err)
+		}
+	}
 }

@@ -289,7 +289,7 @@ func TestPluginLeaves(t *testing.T) {
 	require.NotContains(t, stdout.String()+stderr.String(), "ABCDWXYZ")
 }
 
-// The documents show the samples as they are.
+// The pages of the plugins show the samples as they are.
 func TestSampleConfigIsGenerated(t *testing.T) {
 	_, want, _ := call(t, "", "sample-config")
 	root, err := os.ReadFile("sample.conf")
@@ -301,13 +301,14 @@ func TestSampleConfigIsGenerated(t *testing.T) {
 		require.Equal(t, want, string(root), "run go generate ./...")
 	}
 	for _, s := range samples() {
-		file := "plugins/" + strings.ReplaceAll(s.name, ".", "/") + "/README.md"
-		for _, name := range []string{file, "README.md"} {
-			readme, err := os.ReadFile(name)
-			require.NoError(t, err)
-			block := "\n```toml @plugins/" + strings.ReplaceAll(s.name, ".", "/") + "/sample.conf\n" + s.text + "```\n"
-			require.Contains(t, string(readme), block, "run go generate ./...; %s has no block of %s", name, s.name)
-		}
+		dir := "plugins/" + strings.ReplaceAll(s.name, ".", "/")
+		page, err := os.ReadFile(dir + "/README.md")
+		require.NoError(t, err)
+		block := "\n```toml @" + dir + "/sample.conf\n" + s.text + "```\n"
+		require.Contains(t, string(page), block, "run go generate ./...; the page of %s has no block of it", s.name)
+		readme, err := os.ReadFile("README.md")
+		require.NoError(t, err)
+		require.Contains(t, string(readme), "("+dir+"/README.md)", "the README leads to no page of %s", s.name)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 func farCommands() []cli.Command {
 	all := []cli.Command{
 		{Name: "decode", Summary: "payloads, messages and events on stdin to line protocol", Run: decode},
+		{Name: "estimate", Args: "--file FILE --interval TIME [options]", Summary: "what a device would send and pay for such metrics", Run: estimateUsage},
 		{Name: "emulator", Args: "[options]", Summary: "the Hologram cloud on this machine", Run: emulate},
 		{Name: "completion", Args: "bash|zsh|fish [--edge]", Summary: "print the completion for a shell", Run: completion},
 		{Name: "man", Args: "[--edge]", Summary: "print the manual page", Run: manual},
@@ -37,6 +38,9 @@ func optionValues() map[string][]string {
 		"encode --data-format": {"compact", "influx", "json"},
 		"encode --field-names": {"short", "full"},
 		"encode --topics":      {"batch", "measurement"},
+	}
+	for _, option := range []string{"--data-format", "--field-names", "--topics"} {
+		values["estimate "+option] = values["encode "+option]
 	}
 	for _, s := range samples() {
 		values["sample-config"] = append(values["sample-config"], s.name)

@@ -119,7 +119,7 @@ func TestOptionValues(t *testing.T) {
 				require.Contains(t, optionsOfHelp(t, command), name)
 				args = []string{command, "--" + name, v}
 			}
-			code, _, stderr := call(t, "", args...)
+			code, _, stderr := call(t, "a v=1 1000000000\na v=2 61000000000\n", args...)
 			require.Zero(t, code, "%v: %s", args, stderr)
 		}
 	}

@@ -5,12 +5,12 @@ package access
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"time"
 
 	"telegraf-hologram/internal/execd"
+	"telegraf-hologram/internal/inet"
 	"telegraf-hologram/internal/socketapi"
 )
 
@@ -124,7 +124,7 @@ func (o *Cloud) Placeholder() socketapi.Credentials {
 }
 
 func (o *Cloud) checkAddress() error {
-	host, port, err := net.SplitHostPort(o.Address)
+	host, port, err := inet.SplitHostPort(o.Address)
 	number, portErr := strconv.ParseUint(port, 10, 16)
 	problem := ""
 	switch {

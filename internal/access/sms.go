@@ -34,7 +34,7 @@ const (
 // Names in the buffer directory.
 const (
 	accountName = "sms-account"
-	outboxName  = "sms"
+	outboxName  = "sms-outbox"
 )
 
 const maxPerPeriod = 1000

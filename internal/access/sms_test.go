@@ -39,7 +39,7 @@ func TestSMS(t *testing.T) {
 	require.Equal(t, smslimit.Limits{Hour: 10, Day: 20, Period: 50}, o.Limits(), "half of what Hologram allows")
 	require.Equal(t, smsout.Skip, o.Unsure())
 	require.Equal(t, "/a/sms-account", o.AccountPath("/a"))
-	require.Equal(t, "/a/sms", o.OutboxPath("/a"))
+	require.Equal(t, "/a/sms-outbox", o.OutboxPath("/a"))
 	require.Empty(t, o.AccountPath(""))
 	require.Empty(t, o.OutboxPath(""))
 	o.AccountFile, o.WhenUnsure = "/b/sim", "again"

@@ -305,6 +305,8 @@ func TestRandom(t *testing.T) {
 		_, err := r.LookupNetIP(t.Context(), "ip4", host)
 		require.NoError(t, err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	slices.Sort(ids)
 	require.Greater(t, len(slices.Compact(ids)), 45)
 }

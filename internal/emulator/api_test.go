@@ -57,8 +57,8 @@ func tryGet(t *testing.T, s *Server, key, path string) (*http.Response, string, 
 	return res, string(body), err
 }
 
-// page asks for a page and returns it taken apart.
-func page(t *testing.T, s *Server, path string) (p apiAnswer) {
+// apiPage asks for a page and returns it taken apart.
+func apiPage(t *testing.T, s *Server, path string) (p apiAnswer) {
 	t.Helper()
 	res, body := get(t, s, path)
 	require.Equal(t, http.StatusOK, res.StatusCode, body)
@@ -156,9 +156,9 @@ func TestAPIFilters(t *testing.T) {
 		"startafter=" + strconv.FormatInt(noon.Add(5*time.Second).UnixMicro(), 10): "43210",
 		"limit=&deviceid=": "9876543210",
 	} {
-		require.Equal(t, want, strings.Join(page(t, s, "/api/1/csr/data?"+query).payloads(t), ""), query)
+		require.Equal(t, want, strings.Join(apiPage(t, s, "/api/1/csr/data?"+query).payloads(t), ""), query)
 	}
-	require.Equal(t, maxPageSize, page(t, s, "/api/1/csr/data?limit=99999").Limit)
+	require.Equal(t, maxPageSize, apiPage(t, s, "/api/1/csr/data?limit=99999").Limit)
 
 	for query, want := range map[string]string{
 		"limit=0":                     "limit is not a whole number from 1",
@@ -245,7 +245,7 @@ func TestAPIFaults(t *testing.T) {
 
 	fail("late=300ms:1")
 	begin := time.Now()
-	require.Equal(t, 1, page(t, s, "/api/1/csr/data").Size)
+	require.Equal(t, 1, apiPage(t, s, "/api/1/csr/data").Size)
 	require.GreaterOrEqual(t, time.Since(begin), 300*time.Millisecond)
 
 	fail("truncate:1")
@@ -262,7 +262,7 @@ func TestAPIFaults(t *testing.T) {
 	res, body = get(t, s, "/api/1/csr/data")
 	require.Equal(t, 200, res.StatusCode)
 	require.True(t, strings.HasPrefix(body, "<!DOCTYPE html>"))
-	require.Equal(t, 1, page(t, s, "/api/1/csr/data").Size)
+	require.Equal(t, 1, apiPage(t, s, "/api/1/csr/data").Size)
 
 	// A late answer does not hold up the end.
 	fail("late=1h0m0s")
@@ -301,9 +301,9 @@ func TestAPIMatchedRules(t *testing.T) {
 	})
 	exchangeTaken(t, s, `{"k":"ABCDWXYZ","d":"first"}`+"\n\n")
 	require.Eventually(t, func() bool { return s.Counters().Webhooks.Answered == 1 }, 5*time.Second, time.Millisecond)
-	p := page(t, s, "/api/1/csr/data")
+	p := apiPage(t, s, "/api/1/csr/data")
 	require.Equal(t, []matchedRule{{RuleID: 1, ResultData: "answered 200"}}, p.Data[0].MatchedRules)
-	require.Empty(t, page(t, s, "/api/1/csr/data?error=true").Data)
+	require.Empty(t, apiPage(t, s, "/api/1/csr/data?error=true").Data)
 
 	failing := newHookServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	s = startAPI(t, func(c *Config) {
@@ -314,7 +314,7 @@ func TestAPIMatchedRules(t *testing.T) {
 	exchangeTaken(t, s, `{"k":"ABCDWXYZ","d":"first"}`+"\n\n")
 	exchangeTaken(t, s, `{"k":"ABCDWXYZ","d":"second"}`+"\n\n")
 	require.Eventually(t, func() bool { c := s.Counters().Webhooks; return c.Answered+c.Failed == 2 }, 5*time.Second, time.Millisecond)
-	p = page(t, s, "/api/1/csr/data?error=true")
+	p = apiPage(t, s, "/api/1/csr/data?error=true")
 	require.Equal(t, []string{"second", "first"}, p.payloads(t))
 	require.ElementsMatch(t, []matchedRule{{1, true, "answered 502 Bad Gateway"}, {2, false, "answered 200"}}, p.Data[0].MatchedRules)
 	require.ElementsMatch(t, []matchedRule{{1, true, "dropped on purpose"}, {2, true, "dropped on purpose"}}, p.Data[1].MatchedRules)
@@ -325,7 +325,7 @@ func TestDataLogIsBounded(t *testing.T) {
 	for i := range 5 {
 		s.passOn(Event{Taken: true, RecordID: "x", Data: strconv.Itoa(i), Received: time.Unix(int64(i), 0)})
 	}
-	require.Equal(t, []string{"4", "3", "2"}, page(t, s, "/api/1/csr/data").payloads(t))
+	require.Equal(t, []string{"4", "3", "2"}, apiPage(t, s, "/api/1/csr/data").payloads(t))
 
 	// By the bytes of its pages, and in all.
 	s = startAPI(t, nil)
@@ -335,10 +335,10 @@ func TestDataLogIsBounded(t *testing.T) {
 	}
 	require.LessOrEqual(t, s.api.log.bytes, maxDataLogBytes)
 	require.Less(t, len(s.api.log.records), 20)
-	p := page(t, s, "/api/1/csr/data?limit=2")
+	p := apiPage(t, s, "/api/1/csr/data?limit=2")
 	require.Equal(t, 1, p.Size, "two would be too much for a page")
 	require.True(t, p.Continues)
-	require.Equal(t, "18", page(t, s, strings.ReplaceAll(p.Links.Next, "/csr/rdm/", "/csr/data/")).Data[0].RecordID)
+	require.Equal(t, "18", apiPage(t, s, strings.ReplaceAll(p.Links.Next, "/csr/rdm/", "/csr/data/")).Data[0].RecordID)
 }
 
 // Following links.next brings every record that matches once, whatever comes in
@@ -399,7 +399,7 @@ func TestLoadLog(t *testing.T) {
 		require.Equal(t, "[3,0]", ask(t, s, `{"k":"ABCDWXYz","d":"x"}`+"\n\n"))
 		require.Equal(t, "[6,0]", ask(t, s, valid))
 		exchangeTaken(t, s, validJSONData)
-		want := page(t, s, "/api/1/csr/data")
+		want := apiPage(t, s, "/api/1/csr/data")
 		require.Equal(t, 3, want.Size)
 		require.NoError(t, s.Close())
 		require.NoError(t, log.Close())
@@ -412,10 +412,10 @@ func TestLoadLog(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 3, loaded)
 		require.Equal(t, 5, skipped)
-		got := page(t, again, "/api/1/csr/data")
+		got := apiPage(t, again, "/api/1/csr/data")
 		require.Equal(t, want.Data, got.Data)
 		exchangeTaken(t, again, valid)
-		require.Equal(t, got.Data, page(t, again, "/api/1/csr/data").Data[1:], "what comes is newer")
+		require.Equal(t, got.Data, apiPage(t, again, "/api/1/csr/data").Data[1:], "what comes is newer")
 	}
 	s, err := New(Config{})
 	require.NoError(t, err)

@@ -40,6 +40,8 @@ type Options struct {
 	Forward ForwardOptions
 	// Modem is what runs beside the cloud.
 	Modem ModemOptions
+	// HTTP is where the page is served, as host:port; empty is no page.
+	HTTP string
 }
 
 // secretList collects device keys. It never fails, since package flag would
@@ -70,6 +72,7 @@ func Flags(fs *flag.FlagSet) *Options {
 	fs.IntVar(&o.MaxSMSLength, "max-sms-length", DefaultMaxSMSLength, "`CHARACTERS` that an SMS may have; -1 is no limit")
 	fs.BoolVar(&o.Quiet, "quiet", false, "print no line for each message")
 	fs.Uint64Var(&o.Seed, "seed", 0, "make --fail with percentages repeatable; 0 is a random seed")
+	fs.StringVar(&o.HTTP, "http", "", "serve a page with what happens on `HOST:PORT`; port 0 is any free one")
 	forwardFlags(fs, &o.Config, &o.Forward)
 	modemFlags(fs, &o.Modem)
 	return o
@@ -134,7 +137,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer, decod
 	case o.Log == "" && (o.LogAll || o.Flat):
 		return wrongUsage(stderr, errors.New("-log-all and -flat have no meaning without -log"))
 	}
-	if err := errors.Join(o.Modem.check(), o.Forward.check(&o.Config)); err != nil {
+	if err := errors.Join(o.Modem.check(), o.Forward.check(&o.Config), o.checkPage()); err != nil {
 		return wrongUsage(stderr, err)
 	}
 	o.Decode = decode
@@ -173,14 +176,19 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stdout, stderr = &lockedWriter{to: stdout}, &lockedWriter{to: stderr}
+	look := newLook(o)
 	if o.Modem.Alone {
-		m, err := startModem(ctx, o, nil, stdout, stderr)
+		m, err := startModem(ctx, o, nil, look, stdout, stderr)
 		if err != nil {
 			return err
 		}
 		m.describe(o.Modem.Link, stderr)
+		if err := look.start(ctx, o, m, "", cancel); err != nil {
+			return errors.Join(err, m.close())
+		}
+		look.announce(stderr)
 		<-ctx.Done()
-		return m.close()
+		return errors.Join(look.close(), m.close())
 	}
 	var log *Log
 	if o.Log != "" {
@@ -204,7 +212,9 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 		}
 		if failure != nil {
 			cancel(failure)
+			return
 		}
+		look.event(e)
 	}
 	if !o.Quiet {
 		o.Webhooks.OnDelivery = func(d Delivery) {
@@ -220,7 +230,7 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 	if err := o.Forward.load(s, stderr); err != nil {
 		return err
 	}
-	m, err := startModem(ctx, o, s, stdout, stderr)
+	m, err := startModem(ctx, o, s, look, stdout, stderr)
 	if err != nil {
 		return err
 	}
@@ -232,14 +242,20 @@ func run(ctx context.Context, o *Options, stdout, stderr io.Writer) (err error) 
 	if err := s.listenAPI(ctx); err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	if err := look.start(ctx, o, m, ln.Addr().String(), cancel); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	// Before the modem, which it asks.
+	defer func() { err = errors.Join(err, look.close()) }()
 	start := time.Now()
 	_, _ = fmt.Fprintf(stderr, "listening on %s\n", ln.Addr())
 	_, _ = fmt.Fprintln(stderr, s.summary())
 	m.describe(o.Modem.Link, stderr)
 	s.announce(stderr)
+	look.announce(stderr)
 	err = s.Serve(ctx, ln)
 	// Before the log is closed: what the modem sends goes there, too.
-	err = errors.Join(err, m.close())
+	err = errors.Join(err, look.close(), m.close())
 	_, _ = fmt.Fprintf(stderr, "%s in %s\n", s.Counters(), time.Since(start).Round(100*time.Millisecond))
 	if s.webhooks != nil {
 		_, _ = fmt.Fprintln(stderr, s.Counters().Webhooks)

@@ -77,7 +77,7 @@ type runningModem struct {
 
 // startModem starts the modem of the options, if there is one. The cloud, if it is
 // not nil, takes the SMS that go to its number.
-func startModem(ctx context.Context, o *Options, cloud *Server, stdout, stderr io.Writer) (*runningModem, error) {
+func startModem(ctx context.Context, o *Options, cloud *Server, look *look, stdout, stderr io.Writer) (*runningModem, error) {
 	if o.Modem.Link == "" {
 		return nil, nil //nolint:nilnil // no modem is no error
 	}
@@ -87,13 +87,13 @@ func startModem(ctx context.Context, o *Options, cloud *Server, stdout, stderr i
 			fmt.Fprintf(stdout, "%s  modem       %s\n", time.Now().Format("15:04:05.000"), text)
 		}
 	}
-	if cloud != nil {
-		cfg.OnSent = func(s modem.Sent) {
-			if strings.TrimPrefix(s.To, "+") == CloudNumber {
-				cloud.TakeModemSMS(s.Body())
-			}
+	cfg.OnSent = func(s modem.Sent) {
+		look.sent(s)
+		if cloud != nil && strings.TrimPrefix(s.To, "+") == CloudNumber {
+			cloud.TakeModemSMS(s.Body())
 		}
 	}
+	cfg.OnReceived = look.received
 	// A script waits for the lines that say where cloud and modem are: they come
 	// before what the modem says.
 	lines := &heldWriter{to: stderr}

@@ -84,15 +84,17 @@ func (d *Dialer) connect(ctx context.Context, network string, to netip.AddrPort)
 		d.Control(fd)
 	}
 	err = unix.Connect(fd, address)
-	// The poller must not see a socket that is not being connected yet.
-	c := &conn{os.NewFile(uintptr(fd), network+" "+to.String())}
+	// The poller must not see a socket that is not being connected yet. The
+	// name is for the errors of Read and Write.
+	local := LocalAddrPort(fd)
+	c := &conn{os.NewFile(uintptr(fd), network+" "+local.String()+"->"+to.String())}
 	// An interrupted connect goes on as well.
 	if err == unix.EINPROGRESS || err == unix.EALREADY || err == unix.EINTR { //nolint:errorlint // a bare errno
 		err = c.await(ctx)
 	} else {
 		err = os.NewSyscallError("connect", err)
 	}
-	if err == nil && tcp && LocalAddrPort(fd) == to {
+	if err == nil && tcp && local == to {
 		// A port of this host on which nobody listens may become the socket's
 		// own, and then TCP connects it to itself.
 		err = os.NewSyscallError("connect", unix.ECONNREFUSED)

@@ -214,10 +214,11 @@ func TestContextAfterConnect(t *testing.T) {
 }
 
 func TestDeadlineAndClose(t *testing.T) {
-	c, _ := dialed(t)
+	c, far := dialed(t)
 	require.NoError(t, c.SetDeadline(time.Now().Add(20*time.Millisecond)))
 	_, err := c.Read(make([]byte, 1))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.EqualError(t, err, "read tcp4 "+far.RemoteAddr().String()+"->"+far.LocalAddr().String()+": i/o timeout", "as of package net")
 	require.NoError(t, c.SetDeadline(time.Now().Add(50*time.Millisecond)))
 	for err = nil; err == nil; { // until no more fits
 		_, err = c.Write(make([]byte, 1<<20))

@@ -31,7 +31,7 @@ type cloud struct {
 
 var errNoRoute = errors.New("no route")
 
-func (c *cloud) dial(context.Context, string, string) (net.Conn, error) {
+func (c *cloud) dial(context.Context, string, string) (socketapi.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.down {

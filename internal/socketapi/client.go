@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"net/netip"
 	"strconv"
 	"time"
+
+	"telegraf-hologram/internal/dns"
+	"telegraf-hologram/internal/inet"
 )
 
 // DefaultAddress is where the Hologram cloud takes messages.
@@ -57,10 +60,8 @@ type Client struct {
 
 	// Dial opens connections in place of the client's own dialer, which sets
 	// the socket options. It is given "tcp4" or "tcp6" and a literal address.
-	// Options that the connection does not have (SetLinger, SyscallConn) are
-	// done without.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Resolver looks up names in place of [net.DefaultResolver].
+	Dial func(ctx context.Context, network, address string) (Conn, error)
+	// Resolver looks up names in place of a [dns.Resolver] of the client's own.
 	Resolver Resolver
 	// Now tells the time by which looked up addresses grow old, in place of
 	// [time.Now].
@@ -68,6 +69,17 @@ type Client struct {
 
 	addresses addressCache
 }
+
+// Conn is what the client needs of a connection; any [net.Conn] has it. What
+// [net.TCPConn] has besides (SetLinger, SyscallConn) is done without where it is
+// missing.
+type Conn interface {
+	io.ReadWriteCloser
+	SetDeadline(t time.Time) error
+}
+
+// ErrClosed is the cause of errors after [Client.Close].
+var ErrClosed = errors.New("the client is closed")
 
 // Receipt tells what sending a message took, whether it succeeded or not.
 type Receipt struct {
@@ -85,8 +97,9 @@ type Receipt struct {
 	// has counted for the connection; what arrives after the close is not in
 	// them. On other systems they follow from the sizes of the message and of
 	// the answer on a link that loses nothing, with at most the segments that
-	// a failed connect repeats. Name lookups are in them as an estimate; one
-	// in the background counts to the Send that ends next.
+	// a failed connect repeats. Name lookups are in them, as an estimate where
+	// the resolver does not count; one in the background counts to the Send that
+	// ends next.
 	Sent, Received int64
 }
 
@@ -165,7 +178,7 @@ func (c *Client) refusal(ctx context.Context, buildErr, addrErr error) *Error {
 	case addrErr != nil:
 		e.Err = addrErr
 	case c.addresses.isClosed():
-		e.Err = fmt.Errorf("client: %w", net.ErrClosed)
+		e.Err = ErrClosed
 	case ctx.Err() != nil:
 		e.Err = contextError(ctx)
 	default:
@@ -180,9 +193,9 @@ func (c *Client) hostPort() (string, uint16, error) {
 	if address == "" {
 		address = DefaultAddress
 	}
-	host, port, err := net.SplitHostPort(address)
+	host, port, err := inet.SplitHostPort(address)
 	if err != nil {
-		return "", 0, fmt.Errorf("address: %w", err)
+		return "", 0, fmt.Errorf("address %s: %w", address, err)
 	}
 	if host == "" {
 		return "", 0, fmt.Errorf("address %s: missing host", address)
@@ -196,8 +209,8 @@ func (c *Client) hostPort() (string, uint16, error) {
 
 // connect finds the address and opens the connection. A host name is tried by
 // IPv6 only where it has no IPv4 address or this host has no IPv4.
-func (c *Client) connect(ctx context.Context, host string, port uint16, r *Receipt) (net.Conn, *Error) {
-	fail := func(p Phase, err error) (net.Conn, *Error) {
+func (c *Client) connect(ctx context.Context, host string, port uint16, r *Receipt) (Conn, *Error) {
+	fail := func(p Phase, err error) (Conn, *Error) {
 		return nil, &Error{Verdict: NotDelivered, Code: CodeNone, Phase: p, Unacked: UnackedUnknown, Err: err}
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -218,7 +231,7 @@ func (c *Client) connect(ctx context.Context, host string, port uint16, r *Recei
 		addr, err := c.addresses.get(ctx, c, f, host)
 		switch {
 		case err == nil:
-		case f == ip4 && errors.Is(err, errNoAddress):
+		case f == ip4 && errors.Is(err, dns.ErrNotFound):
 			continue
 		case noIPv4 != nil && !errors.Is(err, errContextEnded):
 			return fail(PhaseConnect, noIPv4)
@@ -244,27 +257,27 @@ func (c *Client) connect(ctx context.Context, host string, port uint16, r *Recei
 }
 
 // dial opens a connection to a literal address.
-func (c *Client) dial(ctx context.Context, f family, to netip.AddrPort, r *Receipt) (net.Conn, error) {
+func (c *Client) dial(ctx context.Context, f family, to netip.AddrPort, r *Receipt) (Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, orDefault(c.ConnectTimeout, DefaultConnectTimeout))
 	defer cancel()
-	dial := c.Dial
-	p := newProbe()
-	if dial == nil {
-		// Keep-alive probes would cost 416 bytes in each minute of waiting.
-		d := net.Dialer{KeepAlive: -1, FallbackDelay: -1, Control: p.control}
-		dial = d.DialContext
-	}
 	r.Remote = to
 	start := time.Now()
-	conn, err := dial(limited, f.dialNetwork(), to.String())
+	var conn Conn
+	var err error
+	var failed tcpSample
+	if c.Dial != nil {
+		conn, err = c.Dial(limited, f.dialNetwork(), to.String())
+	} else {
+		d := inet.Dialer{Control: holdBackAck, Failed: func(fd int) { failed = sampleOfFailed(fd) }}
+		conn, err = d.Dial(limited, "tcp", to)
+	}
 	if err != nil {
-		r.count(connectTraffic(f, p.failed(), err, time.Since(start)))
+		r.count(connectTraffic(f, failed, err, time.Since(start)))
 		if ctx.Err() != nil {
 			return nil, contextError(ctx)
 		}
 		return nil, err
 	}
-	p.close()
 	r.Connected, r.Connect = true, time.Since(start)
 	return conn, nil
 }

@@ -188,7 +188,7 @@ func TestOneWrite(t *testing.T) {
 	n := &fakeNet{}
 	var conns []*countingConn
 	c := newClient(t, "192.0.2.1:9999")
-	c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+	c.Dial = func(ctx context.Context, network, address string) (socketapi.Conn, error) {
 		conn, err := n.Dial(ctx, network, address)
 		conns = append(conns, &countingConn{Conn: conn})
 		return conns[0], err
@@ -201,7 +201,7 @@ func TestOneWrite(t *testing.T) {
 }
 
 type countingConn struct {
-	net.Conn
+	socketapi.Conn
 
 	writes int
 	closed bool
@@ -264,7 +264,7 @@ func TestConnectFailures(t *testing.T) {
 	t.Run("timeout", func(t *testing.T) {
 		c := newClient(t, "192.0.2.1:9999")
 		c.ConnectTimeout = 20 * time.Millisecond
-		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c.Dial = func(ctx context.Context, network, address string) (socketapi.Conn, error) {
 			<-ctx.Done() // a network that swallows everything
 			var d net.Dialer
 			return d.DialContext(ctx, network, address)
@@ -320,7 +320,7 @@ func TestWriteFails(t *testing.T) {
 
 func TestWriteOfNothing(t *testing.T) {
 	c := newClient(t, "192.0.2.1:9999")
-	c.Dial = func(context.Context, string, string) (net.Conn, error) { return brokenConn{}, nil }
+	c.Dial = func(context.Context, string, string) (socketapi.Conn, error) { return brokenConn{}, nil }
 	_, err := c.Send(t.Context(), message)
 	e := apiError(t, err)
 	require.ErrorIs(t, err, errBroken)
@@ -330,7 +330,7 @@ func TestWriteOfNothing(t *testing.T) {
 }
 
 // brokenConn takes nothing and gives nothing.
-type brokenConn struct{ taker }
+type brokenConn struct{}
 
 func (brokenConn) Write([]byte) (int, error)   { return 0, errBroken }
 func (brokenConn) Read([]byte) (int, error)    { return 0, errBroken }
@@ -368,7 +368,7 @@ func TestCancel(t *testing.T) {
 	})
 	t.Run("connect", func(t *testing.T) {
 		c := newClient(t, "192.0.2.1:9999")
-		c.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		c.Dial = func(ctx context.Context, _, _ string) (socketapi.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}

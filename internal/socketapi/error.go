@@ -3,7 +3,6 @@ package socketapi
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -109,8 +108,7 @@ func (e *Error) Timeout() bool {
 	if errors.Is(e.Err, errContextEnded) {
 		return false
 	}
-	var ne net.Error
-	return errors.Is(e.Err, os.ErrDeadlineExceeded) || errors.As(e.Err, &ne) && ne.Timeout()
+	return isTimeout(e.Err)
 }
 
 // Canceled tells whether sending ended because the caller's context did.
@@ -148,6 +146,12 @@ type canceledError struct{ cause error }
 func (e *canceledError) Error() string   { return e.cause.Error() }
 func (e *canceledError) Unwrap() []error { return []error{errContextEnded, e.cause} }
 
+// isTimeout tells whether a time limit was reached.
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
+}
+
 // isNoRoute looks for the errors of a host without a way to the address.
 func isNoRoute(err error) bool {
 	for _, no := range noRouteErrors {
@@ -155,16 +159,7 @@ func isNoRoute(err error) bool {
 			return true
 		}
 	}
-	// The resolver of package net keeps only the text of what stopped it from
-	// asking its name servers.
-	if de, ok := errors.AsType[*net.DNSError](err); ok {
-		for _, no := range noRouteErrors {
-			if strings.HasSuffix(de.Err, ": "+no.Error()) {
-				return true
-			}
-		}
-	}
-	return false
+	return isNoRouteText(err)
 }
 
 // isNoNetwork is the part of isNoRoute that a host without IPv4 has, and that

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"time"
 )
@@ -23,7 +22,7 @@ const (
 const addressCheck = 15 * time.Second
 
 // exchange writes the message, waits for the answer and closes the connection.
-func (c *Client) exchange(ctx context.Context, conn net.Conn, msg []byte, r *Receipt) *Error {
+func (c *Client) exchange(ctx context.Context, conn Conn, msg []byte, r *Receipt) *Error {
 	connected := sampleOf(conn)
 	// A deadline in the past makes a read or write that waits return at once.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(longAgo) })
@@ -54,7 +53,7 @@ func (c *Client) exchange(ctx context.Context, conn net.Conn, msg []byte, r *Rec
 }
 
 // dismiss ends a connection on which nothing was written.
-func (c *Client) dismiss(conn net.Conn, err error, r *Receipt) *Error {
+func (c *Client) dismiss(conn Conn, err error, r *Receipt) *Error {
 	connected := sampleOf(conn)
 	abortive(conn)
 	r.count(exchangeTraffic(familyOf(r.Remote.Addr()), connected, sampleOf(conn), outcome{}, true))
@@ -63,7 +62,7 @@ func (c *Client) dismiss(conn net.Conn, err error, r *Receipt) *Error {
 }
 
 // abortive has Close send RST.
-func abortive(conn net.Conn) {
+func abortive(conn Conn) {
 	if l, ok := conn.(interface{ SetLinger(sec int) error }); ok {
 		_ = l.SetLinger(0)
 	}
@@ -74,7 +73,7 @@ var longAgo = time.Unix(1, 0)
 
 // limit sets the time that is left for reading and writing. The context's end
 // stays in force, even if it comes at the same time.
-func limit(ctx context.Context, conn net.Conn, d time.Duration) {
+func limit(ctx context.Context, conn Conn, d time.Duration) {
 	_ = conn.SetDeadline(time.Now().Add(d))
 	if ctx.Err() != nil {
 		_ = conn.SetDeadline(longAgo)
@@ -106,7 +105,7 @@ func (a *answer) answered() bool { return a.state == answerTaken || a.state == a
 type answerReader struct {
 	answer
 
-	conn    net.Conn
+	conn    Conn
 	endWait time.Duration // for the end of the stream, after the answer
 	buf     [maxAnswer]byte
 }
@@ -141,7 +140,7 @@ func (r *answerReader) waits(ctx context.Context) bool {
 func (r *answerReader) readLate(ctx context.Context, most time.Duration) time.Duration {
 	start := time.Now()
 	for r.waits(ctx) {
-		if isGone(r.conn.LocalAddr()) {
+		if isGone(r.conn) {
 			r.err = errAddressGone
 			break
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"telegraf-hologram/internal/dns"
 	"telegraf-hologram/internal/socketapi"
 )
 
@@ -142,7 +143,7 @@ func (d *fakeDNS) LookupNetIP(ctx context.Context, network, host string) ([]neti
 		return nil, err
 	}
 	if len(addrs) == 0 {
-		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+		return nil, &dns.Error{Host: host, Err: dns.ErrNotFound}
 	}
 	return addrs, nil
 }
@@ -162,7 +163,7 @@ func (d *fakeDNS) asked() []string {
 	return q
 }
 
-var errServerFailure = &net.DNSError{Err: "server misbehaving", Name: "cloud.test", IsTemporary: true}
+var errServerFailure = &dns.Error{Host: "cloud.test", Err: errors.New("server answers: server failure")}
 
 // clock is a clock that a test sets.
 type clock struct {
@@ -190,7 +191,7 @@ type fakeNet struct {
 	fail   map[string]error // by address without port
 }
 
-func (n *fakeNet) Dial(_ context.Context, network, address string) (net.Conn, error) {
+func (n *fakeNet) Dial(_ context.Context, network, address string) (socketapi.Conn, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.dialed = append(n.dialed, network+" "+address)
@@ -220,8 +221,6 @@ func (n *fakeNet) tried() []string {
 
 // taker is a connection to a cloud that takes everything.
 type taker struct {
-	net.Conn // no other method is called
-
 	answer []byte
 }
 

@@ -6,10 +6,8 @@ import (
 	"io"
 	"net"
 	"runtime"
-	"sync/atomic"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -107,66 +105,4 @@ func TestLateAnswerCanceled(t *testing.T) {
 	require.Equal(t, socketapi.Unknown, e.Verdict)
 	require.GreaterOrEqual(t, e.Waited, 100*time.Millisecond)
 	require.ErrorIs(t, <-end, syscall.ECONNRESET)
-}
-
-// waitingConn is a connection on which everything is acknowledged and nothing
-// comes. Its address is what a test makes it.
-type waitingConn struct {
-	net.Conn
-
-	acked *net.TCPConn
-	local atomic.Pointer[net.TCPAddr]
-	rst   bool
-}
-
-func (c *waitingConn) LocalAddr() net.Addr                   { return c.local.Load() }
-func (c *waitingConn) SyscallConn() (syscall.RawConn, error) { return c.acked.SyscallConn() }
-func (c *waitingConn) SetLinger(sec int) error               { c.rst = sec == 0; return nil }
-func (*waitingConn) Write(b []byte) (int, error)             { return len(b), nil }
-
-// A connection is given up soon after this host has lost its address; while it
-// has it, all of the time is waited, on loopback addresses as well.
-func TestLocalAddressGone(t *testing.T) {
-	onlyLinux(t)
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	idle, err := net.Dial("tcp4", l.Addr().String())
-	require.NoError(t, err)
-	defer func() { _ = idle.Close() }()
-
-	gone := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 5}
-	for _, tt := range []struct {
-		name   string
-		local  net.IP
-		goneAt time.Duration
-		waited time.Duration
-	}{
-		{"stays", net.IPv4(127, 0, 0, 1), time.Hour, 2 * time.Minute},
-		{"stays, another of the loopback network", net.IPv4(127, 1, 2, 3), time.Hour, 2 * time.Minute},
-		{"gone before", net.IPv4(127, 0, 0, 1), 59 * time.Second, 0},
-		{"gone while waiting", net.IPv4(127, 0, 0, 1), 80 * time.Second, 30 * time.Second},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				near, far := net.Pipe()
-				defer func() { _ = far.Close() }()
-				conn := &waitingConn{Conn: near, acked: idle.(*net.TCPConn)}
-				conn.local.Store(&net.TCPAddr{IP: tt.local, Port: 5})
-				time.AfterFunc(tt.goneAt, func() { conn.local.Store(gone) })
-				c := &socketapi.Client{Address: "192.0.2.1:9999", Credentials: cred}
-				c.Dial = func(context.Context, string, string) (net.Conn, error) { return conn, nil }
-				r, err := c.Send(t.Context(), message)
-				e := apiError(t, err)
-				require.Equal(t, socketapi.Unknown, e.Verdict)
-				require.InDelta(t, tt.waited, e.Waited, 1)
-				require.InDelta(t, time.Minute+tt.waited, r.Duration, 1)
-				require.True(t, conn.rst)
-				require.Equal(t, tt.goneAt > time.Minute*3/2, e.Timeout())
-				if tt.goneAt < time.Hour {
-					require.ErrorContains(t, err, "this host has lost the address of the connection")
-				}
-			})
-		})
-	}
 }

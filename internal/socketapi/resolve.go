@@ -3,18 +3,17 @@ package socketapi
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
+
+	"telegraf-hologram/internal/dns"
 )
 
-// A lookup for each message would cost 176 to 336 bytes and a round trip on
-// top of the 385 bytes of the exchange itself, so addresses are kept. Package
-// net does not tell how long a name server allows that, hence these limits.
-// They are there for safety as well: whoever is given the address next would
-// receive our credentials.
+// A lookup for each message would cost 154 bytes and a round trip on top of the
+// 385 bytes of the exchange itself, so addresses are kept, whatever the name
+// server says about that, within these limits. They are there for safety as
+// well: whoever is given the address next would receive our credentials.
 const (
 	addrMaxAge    = time.Hour        // older than this, an address is looked up again in the background
 	addrMaxStale  = 24 * time.Hour   // older than this, an address is not used at all
@@ -22,8 +21,11 @@ const (
 	refreshPause  = 5 * time.Minute  // between background lookups that fail
 )
 
-// Resolver looks up names; [net.Resolver] is one. The network is "ip4" or
-// "ip6". It must return when the context ends.
+// Resolver looks up names; [dns.Resolver] is one. The network is "ip4" or
+// "ip6". Where it is certain that the name does not exist or has no address of
+// the kind, [dns.ErrNotFound] is in the chain of the error. It must return when
+// the context ends. What a lookup takes is estimated unless the resolver has the
+// method Spent of dns.Resolver.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -41,12 +43,11 @@ const (
 func (f family) lookupNetwork() string { return [...]string{"ip4", "ip6"}[f] }
 func (f family) dialNetwork() string   { return [...]string{"tcp4", "tcp6"}[f] }
 
-// errNoAddress says that the name has no address of the family.
-var errNoAddress = errors.New("no such host or no address of this kind")
-
 // addressCache keeps the addresses of the one host that a client talks to. Its
 // lookups run in goroutines of their own, which close ends.
 type addressCache struct {
+	resolver dns.Resolver // unless the client has another
+
 	mu      sync.Mutex
 	closed  bool
 	ctx     context.Context // ends with close
@@ -100,7 +101,7 @@ type lookup struct {
 
 // get returns the address of the host, from the cache if the rules above allow
 // it. An address that has only grown old is returned at once and looked up in
-// the background. errNoAddress is in the chain of the error when the name is
+// the background. [dns.ErrNotFound] is in the chain of the error when the name is
 // known to have no address of the family.
 func (a *addressCache) get(ctx context.Context, c *Client, f family, host string) (netip.Addr, error) {
 	a.mu.Lock()
@@ -121,7 +122,7 @@ func (a *addressCache) get(ctx context.Context, c *Client, f family, host string
 	l := a.start(c, f, host)
 	a.mu.Unlock()
 	if l == nil {
-		return netip.Addr{}, net.ErrClosed
+		return netip.Addr{}, ErrClosed
 	}
 
 	select {
@@ -145,7 +146,7 @@ func (k *knownAddress) result() (netip.Addr, error) {
 	if k.addr.IsValid() {
 		return k.addr, nil
 	}
-	return netip.Addr{}, errNoAddress
+	return netip.Addr{}, dns.ErrNotFound
 }
 
 // start begins a lookup unless one is under way, and returns it; nil after
@@ -166,7 +167,7 @@ func (a *addressCache) start(c *Client, f family, host string) *lookup {
 	a.lookups.Go(func() {
 		began := time.Now()
 		addrs, err := c.lookupAddrs(a.ctx, f, host)
-		cost := lookupTraffic(f, host, len(addrs), err, time.Since(began))
+		cost := c.lookupCost(f, host, len(addrs), err, time.Since(began))
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.spent.add(cost)
@@ -181,7 +182,7 @@ func (a *addressCache) start(c *Client, f family, host string) *lookup {
 func (k *knownAddress) learn(addrs []netip.Addr, err error, now time.Time) {
 	k.pending = nil
 	switch {
-	case errors.Is(err, errNoAddress):
+	case errors.Is(err, dns.ErrNotFound):
 		*k = knownAddress{absent: true, at: now}
 	case err != nil:
 		k.pauseTo = now.Add(refreshPause)
@@ -254,17 +255,8 @@ func (a *addressCache) close() {
 func (c *Client) lookupAddrs(ctx context.Context, f family, host string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	var r Resolver = net.DefaultResolver
-	if c.Resolver != nil {
-		r = c.Resolver
-	}
-	all, err := r.LookupNetIP(ctx, f.lookupNetwork(), host)
+	all, err := c.resolver().LookupNetIP(ctx, f.lookupNetwork(), host)
 	if err != nil {
-		var de *net.DNSError
-		var ae *net.AddrError // from a hosts file that has only the other family
-		if errors.As(err, &de) && de.IsNotFound || errors.As(err, &ae) {
-			return nil, fmt.Errorf("%w: %w", errNoAddress, err)
-		}
 		return nil, err
 	}
 	var addrs []netip.Addr
@@ -274,7 +266,26 @@ func (c *Client) lookupAddrs(ctx context.Context, f family, host string) ([]neti
 		}
 	}
 	if len(addrs) == 0 {
-		return nil, fmt.Errorf("%w: %s", errNoAddress, host)
+		return nil, dns.ErrNotFound
 	}
 	return addrs, nil
+}
+
+func (c *Client) resolver() Resolver {
+	if c.Resolver != nil {
+		return c.Resolver
+	}
+	return &c.addresses.resolver
+}
+
+// lookupCost is what a lookup has taken, with any that ended at the same time.
+func (c *Client) lookupCost(f family, host string, addresses int, err error, took time.Duration) traffic {
+	if r, ok := c.resolver().(interface {
+		Spent() (sent, received int64, ok bool)
+	}); ok {
+		if sent, received, ok := r.Spent(); ok {
+			return traffic{sent, received}
+		}
+	}
+	return lookupTraffic(f, host, addresses, err, took)
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"telegraf-hologram/internal/dns"
 	"telegraf-hologram/internal/socketapi"
 )
 
@@ -194,7 +196,7 @@ func TestConnectFailureAndLookupFailure(t *testing.T) {
 // An answer that does not come says nothing about the address.
 func TestAnswerFailureKeepsAddress(t *testing.T) {
 	n := newNames(t, only(addrA), nil)
-	n.Dial = func(context.Context, string, string) (net.Conn, error) {
+	n.Dial = func(context.Context, string, string) (socketapi.Conn, error) {
 		return &taker{}, nil
 	}
 	for range 2 {
@@ -271,9 +273,9 @@ func TestLiteralAddressIsNotLookedUp(t *testing.T) {
 func TestLookupErrors(t *testing.T) {
 	t.Run("no such host", func(t *testing.T) {
 		n := newNames(t, nil, nil)
-		var de *net.DNSError
-		require.ErrorAs(t, n.fails(socketapi.PhaseResolve), &de)
-		require.True(t, de.IsNotFound)
+		e := n.fails(socketapi.PhaseResolve)
+		require.ErrorIs(t, e, dns.ErrNotFound)
+		require.False(t, e.NoRoute())
 	})
 	t.Run("other family only", func(t *testing.T) {
 		n := newNames(t, only(addr6), only(addrA)) // as from a careless resolver
@@ -281,12 +283,12 @@ func TestLookupErrors(t *testing.T) {
 	})
 	t.Run("no route to the name server", func(t *testing.T) {
 		n := newNames(t, nil, nil)
-		n.dns.err = &net.DNSError{Err: "dial udp 192.0.2.53:53: connect: " + syscall.ENETUNREACH.Error(), Name: "cloud.test"}
+		n.dns.err = noRouteToServer()
 		require.True(t, n.fails(socketapi.PhaseResolve).NoRoute())
 	})
 	t.Run("timeout", func(t *testing.T) {
 		n := newNames(t, nil, nil)
-		n.dns.err = &net.DNSError{Err: "i/o timeout", Name: "cloud.test", IsTimeout: true}
+		n.dns.err = &dns.Error{Host: "cloud.test", Err: os.ErrDeadlineExceeded}
 		e := n.fails(socketapi.PhaseResolve)
 		require.True(t, e.Timeout())
 		require.False(t, e.NoRoute())
@@ -312,7 +314,7 @@ func TestCloseEndsLookups(t *testing.T) {
 		t.Fatal("Close hangs")
 	}
 	_, err := n.Send(t.Context(), message)
-	require.ErrorIs(t, err, net.ErrClosed)
+	require.ErrorIs(t, err, socketapi.ErrClosed)
 }
 
 // Several messages wait for one lookup.

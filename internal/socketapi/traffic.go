@@ -1,12 +1,14 @@
 package socketapi
 
 import (
+	"context"
 	"errors"
 	"io"
-	"net"
 	"net/netip"
 	"runtime"
 	"time"
+
+	"telegraf-hologram/internal/dns"
 )
 
 // traffic is a number of bytes on the wire, IP headers included.
@@ -234,7 +236,8 @@ const (
 	localLookup = time.Millisecond
 )
 
-// lookupTraffic estimates the traffic of a name lookup: one question for each
+// lookupTraffic estimates the traffic of a name lookup by a resolver that does
+// not count it: one question for each
 // five seconds, and one answer. It knows nothing of search domains, aliases
 // and what a server adds, nor of a cache on this host beyond the time that the
 // lookup took.
@@ -248,9 +251,9 @@ func lookupTraffic(f family, host string, addresses int, err error, took time.Du
 	}
 	question := dnsHeaders + name + 4 + dnsEDNS0
 	t := traffic{sent: question * int64(1+took/dnsTimeout)}
-	if err == nil || errors.Is(err, errNoAddress) {
+	if err == nil || errors.Is(err, dns.ErrNotFound) {
 		t.received = question + int64(addresses)*(dnsRecord+[...]int64{4, 16}[f])
-	} else if de, ok := errors.AsType[*net.DNSError](err); ok && !de.IsTimeout {
+	} else if !isTimeout(err) && !errors.Is(err, context.Canceled) {
 		t.received = question
 	}
 	return t

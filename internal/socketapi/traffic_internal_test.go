@@ -2,7 +2,7 @@ package socketapi
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"telegraf-hologram/internal/dns"
 )
 
 // Headers, as captured.
@@ -97,7 +99,7 @@ func TestConnectTraffic(t *testing.T) {
 // The name of the real cloud: 80 bytes there, 96 back.
 func TestLookupTraffic(t *testing.T) {
 	const host = "cloudsocket.hologram.io"
-	gone := fmt.Errorf("%w: %w", errNoAddress, &net.DNSError{IsNotFound: true})
+	gone := &dns.Error{Host: host, Err: dns.ErrNotFound}
 	for _, tt := range []struct {
 		name      string
 		f         family
@@ -112,8 +114,8 @@ func TestLookupTraffic(t *testing.T) {
 		{"three addresses", ip4, host, 3, nil, time.Second, traffic{80, 128}},
 		{"IPv6", ip6, host, 1, nil, time.Second, traffic{80, 108}},
 		{"no such name", ip4, host, 0, gone, time.Second, traffic{80, 80}},
-		{"server failure", ip4, host, 0, &net.DNSError{IsTemporary: true}, time.Second, traffic{80, 80}},
-		{"timeout", ip4, host, 0, &net.DNSError{IsTimeout: true}, 9 * time.Second, traffic{160, 0}},
+		{"server failure", ip4, host, 0, &dns.Error{Host: host, Err: errors.New("server failure")}, time.Second, traffic{80, 80}},
+		{"timeout", ip4, host, 0, &dns.Error{Host: host, Err: os.ErrDeadlineExceeded}, 9 * time.Second, traffic{160, 0}},
 		{"ended by Close", ip4, host, 0, context.Canceled, time.Second, traffic{80, 0}},
 		{"no route", ip4, host, 0, noRouteErrors[0], time.Second, traffic{}},
 		{"hosts file", ip4, "localhost", 1, nil, 100 * time.Microsecond, traffic{}},

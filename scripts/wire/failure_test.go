@@ -4,12 +4,14 @@ package wire_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"telegraf-hologram/internal/dns"
 	"telegraf-hologram/internal/emulator"
 	"telegraf-hologram/internal/socketapi"
 )
@@ -100,6 +103,11 @@ func reset(conn net.Conn) {
 // stays keeps the connection open until the client ends it.
 func stays(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
+// dialPlainly connects as package net does.
+func dialPlainly(ctx context.Context, network, address string) (socketapi.Conn, error) {
+	return (&net.Dialer{KeepAlive: -1}).DialContext(ctx, network, address)
+}
+
 // plainConn is a connection that always ends with FIN.
 type plainConn struct{ *net.TCPConn }
 
@@ -140,7 +148,7 @@ func TestFailures(t *testing.T) {
 		{name: "taken, no timestamps", setup: withoutTimestamps, verdict: delivered, had: 1, tolerance: exact},
 		{name: "taken, IPv6", setup: withIPv6, verdict: delivered, had: 1, tolerance: exact},
 		{name: "taken, name looked up", setup: withNameServer, count: 2, verdict: delivered, had: 2, tolerance: exact},
-		{name: "taken, plain dialer", client: func(c *socketapi.Client) { c.Dial = (&net.Dialer{KeepAlive: -1}).DialContext },
+		{name: "taken, plain dialer", client: func(c *socketapi.Client) { c.Dial = dialPlainly },
 			verdict: delivered, had: 1, tolerance: exact},
 		{name: "taken, not closed", handle: replies("[0,0]", stays), verdict: delivered, had: 1, tolerance: exact},
 		{name: "taken, not closed, graceful", client: func(c *socketapi.Client) { c.GracefulClose = true },
@@ -192,7 +200,7 @@ func TestFailures(t *testing.T) {
 			if readMessage(conn) {
 				had.Add(1)
 			}
-		}, lose: first(99, dataUp), client: func(c *socketapi.Client) { c.Dial = (&net.Dialer{KeepAlive: -1}).DialContext },
+		}, lose: first(99, dataUp), client: func(c *socketapi.Client) { c.Dial = dialPlainly },
 			verdict: notDelivered, phase: answer, code: none, tolerance: segment52},
 		{name: "dead uplink, back later", lose: fromData, client: answerTimeout(4*second, -1), after: 5 * second,
 			verdict: unknown, phase: answer, code: none, tolerance: segment52},
@@ -200,8 +208,8 @@ func TestFailures(t *testing.T) {
 			verdict: unknown, phase: answer, code: none, tolerance: segment52},
 		{name: "the same, closed by FIN", lose: fromData, client: func(c *socketapi.Client) {
 			c.AnswerTimeout = 4 * second
-			c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-				conn, err := (&net.Dialer{KeepAlive: -1}).DialContext(ctx, network, address)
+			c.Dial = func(ctx context.Context, network, address string) (socketapi.Conn, error) {
+				conn, err := dialPlainly(ctx, network, address)
 				if err != nil {
 					return nil, err
 				}
@@ -338,11 +346,8 @@ func withIPv6(t *testing.T, b *bench, c *socketapi.Client) {
 func withNameServer(t *testing.T, b *bench, c *socketapi.Client) {
 	t.Helper()
 	var server net.PacketConn
-	var asking net.Conn
 	var err error
 	b.cloud.run(func() { server, err = net.ListenPacket("udp4", "10.9.0.2:53") })
-	require.NoError(t, err)
-	b.device.run(func() { asking, err = net.Dial("udp4", "10.9.0.2:53") })
 	require.NoError(t, err)
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -360,8 +365,22 @@ func withNameServer(t *testing.T, b *bench, c *socketapi.Client) {
 		serving.Wait()
 	})
 	c.Address = socketapi.DefaultAddress
-	// A lookup has a goroutine of its own, outside of the namespace.
-	c.Resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return asking, nil }}
+	config := filepath.Join(t.TempDir(), "resolv.conf")
+	require.NoError(t, os.WriteFile(config, []byte("nameserver 10.9.0.2\n"), 0o600))
+	c.Resolver = resolverIn{&dns.Resolver{Config: config, Hosts: os.DevNull}, b.device}
+}
+
+// resolverIn is the resolver of a namespace: the client looks names up in a
+// goroutine of its own, outside of it.
+type resolverIn struct {
+	*dns.Resolver
+
+	n *namespace
+}
+
+func (r resolverIn) LookupNetIP(ctx context.Context, network, host string) (addrs []netip.Addr, err error) {
+	enterErr := r.n.beside(func() { addrs, err = r.Resolver.LookupNetIP(ctx, network, host) })
+	return addrs, errors.Join(enterErr, err)
 }
 
 // addressRecord answers a question with one address. What came after the

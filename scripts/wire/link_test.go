@@ -23,6 +23,7 @@ import (
 // its only way out. All its sockets are opened by the function that is given
 // to run.
 type namespace struct {
+	self    *os.File // for another thread to enter it
 	tun     *os.File
 	control int // a socket of the namespace, for ioctl from any thread
 	work    chan func()
@@ -40,7 +41,10 @@ func newNamespace(t *testing.T, addr netip.Addr) (*namespace, error) {
 		// namespace when its sockets are closed.
 		runtime.LockOSThread()
 		err := n.enter(addr)
-		defer func() { _ = unix.Close(n.control) }()
+		defer func() {
+			_ = unix.Close(n.control)
+			_ = n.self.Close()
+		}()
 		made <- err
 		if err != nil {
 			return
@@ -63,6 +67,10 @@ func newNamespace(t *testing.T, addr netip.Addr) (*namespace, error) {
 func (n *namespace) enter(addr netip.Addr) error {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("cannot make a network namespace (are you root?): %w", err)
+	}
+	var err error
+	if n.self, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+		return err
 	}
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -207,6 +215,21 @@ func (n *namespace) run(f func()) {
 	done := make(chan struct{})
 	n.work <- func() { defer close(done); f() }
 	<-done
+}
+
+// beside calls f on another thread of the namespace, while run may be at work,
+// and waits for it.
+func (n *namespace) beside(f func()) error {
+	entered := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends
+		err := unix.Setns(int(n.self.Fd()), unix.CLONE_NEWNET)
+		if err == nil {
+			f()
+		}
+		entered <- err
+	}()
+	return <-entered
 }
 
 // count is traffic at the level of IP.

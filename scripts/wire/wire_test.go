@@ -215,10 +215,7 @@ func TestClosedBeforeReading(t *testing.T) {
 	// The data that is lost carries the third segment of the handshake, so the
 	// server has not even accepted yet. A plain acknowledgement gets it there.
 	b.device.run(func() {
-		client.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network, address)
-		}
+		client.Dial = dialPlainly
 		_, err := client.Send(context.Background(), socketapi.Message{Data: "lost"})
 		var e *socketapi.Error
 		require.ErrorAs(t, err, &e)

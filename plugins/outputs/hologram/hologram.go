@@ -117,12 +117,23 @@ func (h *Hologram) Close() error {
 // order and with its terminator, and refuse with the index of each metric that
 // no message can carry. It sends nothing, and needs Init but not Connect.
 func (h *Hologram) Encode(metrics []telegraf.Metric, refuse func(index int, err error), emit func(message []byte) error) error {
+	_, err := h.encode(metrics, false, refuse, emit)
+	return err
+}
+
+// EncodeBacklog is to Encode what WriteBacklog is to Write: it returns how many
+// metrics at the end it has left out.
+func (h *Hologram) EncodeBacklog(metrics []telegraf.Metric, refuse func(index int, err error), emit func(message []byte) error) (left int, err error) {
+	return h.encode(metrics, true, refuse, emit)
+}
+
+func (h *Hologram) encode(metrics []telegraf.Metric, hold bool, refuse func(index int, err error), emit func(message []byte) error) (left int, err error) {
 	credentials, err := h.Credentials()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	h.packer.credentials = credentials
-	_, err = h.packer.pack(metrics, indicesOf(metrics), h.sequence, false, refuse, func(m message, _ []int) (payload.Sequence, error) {
+	return h.packer.pack(metrics, indicesOf(metrics), h.sequence, hold, refuse, func(m message, _ []int) (payload.Sequence, error) {
 		text, err := socketapi.AppendMessage(nil, credentials, h.names, socketapi.Message{Data: m.data, Topics: m.topics})
 		if err != nil {
 			return h.sequence, fmt.Errorf("making a message: %w", err)
@@ -130,5 +141,4 @@ func (h *Hologram) Encode(metrics []telegraf.Metric, refuse func(index int, err 
 		h.sequence = h.sequence.Next()
 		return h.sequence, emit(text)
 	})
-	return err
 }

@@ -35,6 +35,7 @@ import (
 	"telegraf-hologram/internal/emulator"
 	"telegraf-hologram/internal/execd"
 	"telegraf-hologram/internal/payload"
+	"telegraf-hologram/internal/socketapi"
 )
 
 // An outage as a whole: the host, the disk buffer and the plugin as in the
@@ -404,8 +405,8 @@ func (f *farSide) close() error {
 }
 
 // dial connects as a link does that is up, or not.
-func (f *farSide) dial(ctx context.Context, network, _ string) (net.Conn, error) {
-	fail := func(err error) (net.Conn, error) { return nil, &net.OpError{Op: "dial", Net: network, Err: err} }
+func (f *farSide) dial(ctx context.Context, network, _ string) (socketapi.Conn, error) {
+	fail := func(err error) (socketapi.Conn, error) { return nil, &net.OpError{Op: "dial", Net: network, Err: err} }
 	if !f.up.Load() {
 		switch f.way {
 		case wayNoRoute:
