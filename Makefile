@@ -28,6 +28,7 @@ FUZZTIME    ?= 60s
 BENCHTIME   ?= 1s
 DEMO_SECONDS ?= 30
 TORTURE     ?= 60
+LOAD        ?=
 
 # The modules that are ours, besides the root.
 MODULES      = . e2e e2e/net packaging
@@ -149,6 +150,10 @@ sms: ## SMS of the emulated modem through the real Telegraf, with unplugs, freez
 .PHONY: database
 database: build ## make example for five minutes, with kill -9 of each part on the server (influxd)
 	@cd e2e && $(GO) run ./cmd/example -binary $(CURDIR)/$(BINARY) -rounds 15 -rate 200 -troubles telegraf,database
+
+.PHONY: load
+load: ## webhooks of 1,000 devices to the receiver, hostile ones too, and examples/scaling, with tables (15 minutes; LOAD="-cases NAME,..."; strace, nginx, nats-server, influxd)
+	cd e2e && $(GO) run ./cmd/load $(LOAD)
 
 .PHONY: outage
 outage: ## simulate an outage of 24 h with 1,000,000 metrics, in three ways (10 minutes, 500 MB of disk)

@@ -34,9 +34,9 @@ func telegrafTags() []string {
 	return []string{
 		"custom",
 		"inputs.cpu", "inputs.disk", "inputs.diskio", "inputs.execd", "inputs.file", "inputs.mem", "inputs.mock",
-		"inputs.net", "inputs.processes", "inputs.swap", "inputs.system", "inputs.tail",
-		"outputs.execd", "outputs.file", "outputs.influxdb",
-		"parsers.influx", "serializers.influx",
+		"inputs.nats_consumer", "inputs.net", "inputs.processes", "inputs.swap", "inputs.system", "inputs.tail",
+		"outputs.execd", "outputs.file", "outputs.influxdb", "outputs.nats",
+		"parsers.influx", "processors.override", "serializers.influx",
 	}
 }
 

@@ -43,7 +43,9 @@ func (l *limiter) enter(source netip.Addr) bool {
 	key := sourceOf(source)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open >= l.most || l.of[key] >= l.mostOfOne && !contains(l.proxies, source) {
+	// The fewer are left, the fewer may one source have: so many sources that each take all they get leave some to others.
+	left := l.most - l.open
+	if left <= 0 || l.of[key] >= min(l.mostOfOne, max(left/2, 1)) && !contains(l.proxies, source) {
 		return false
 	}
 	if l.of == nil {

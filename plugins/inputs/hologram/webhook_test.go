@@ -158,6 +158,28 @@ func TestSlowLoris(t *testing.T) {
 	require.Positive(t, r.counters.n[cRefusedConnections].Load())
 }
 
+// Many sources that each take all the connections they get leave some to others.
+func TestManySources(t *testing.T) {
+	r := newReceiver(t, func(h *Hologram) { h.MaxConnections = 64 }).run()
+	var conns []net.Conn
+	defer func() {
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	}()
+	for i := range 20 * 20 {
+		c, err := r.dial(fmt.Sprintf("127.0.1.%d", 1+i%20))
+		if err != nil {
+			continue // closed in the moment of opening
+		}
+		_, _ = io.WriteString(c, "POST /holo")
+		conns = append(conns, c)
+	}
+	r.eventually(func() bool { return r.counters.n[cRefusedConnections].Load() >= 300 }, "too few were refused")
+	status, text := r.postWith(clientFrom(t, "127.0.0.3"), webhookOf(1, "m v=1 1700000000000000000"))
+	require.Equal(t, 204, status, text)
+}
+
 // 10,000 connections at once leave room for others, and cost little memory.
 func TestManyConnections(t *testing.T) {
 	if testing.Short() {
