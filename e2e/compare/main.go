@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -42,6 +43,7 @@ func main() {
 	flag.StringVar(&o.root, "root", "../..", "the `folder` of our module")
 	flag.StringVar(&o.cache, "cache", "../.cache", "the `folder` that keeps the built Telegraf")
 	flag.StringVar(&o.keep, "keep", "", "keep configurations and logs in this `folder`")
+	flag.StringVar(&o.from, "from", "", "measure nothing, and write the page and the chart anew from the results.json that -keep has left: this `file`")
 	flag.BoolVar(&o.quick, "quick", false, "one corpus, no waiting and a shorter link; write nothing")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -58,8 +60,8 @@ func main() {
 
 // options are the command line.
 type options struct {
-	root, cache, keep string
-	quick             bool
+	root, cache, keep, from string
+	quick                   bool
 }
 
 const (
@@ -75,6 +77,17 @@ const (
 )
 
 func (o *options) run(ctx context.Context) error {
+	if o.from != "" {
+		text, err := os.ReadFile(o.from)
+		if err != nil {
+			return fmt.Errorf("cannot read results: %w", err)
+		}
+		var p report.Page
+		if err := json.Unmarshal(text, &p); err != nil {
+			return fmt.Errorf("cannot read results: %w", err)
+		}
+		return o.write(p)
+	}
 	for _, program := range []string{"nginx", cloud.Broker, cloud.Broker + "_sub"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("%w (apt-get install nginx-light %s %[2]s-clients)", err, cloud.Broker)
@@ -151,6 +164,13 @@ func (o *options) run(ctx context.Context) error {
 	p.Text(os.Stdout)
 	if err := p.Check(); err != nil || o.quick {
 		return err
+	}
+	results, err := json.Marshal(p)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "results.json"), results, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot keep the results: %w", err)
 	}
 	return o.write(p)
 }

@@ -71,7 +71,7 @@ type Result struct {
 	// RoundTrips is the median time from a batch's first packet to the last answer,
 	// in round trips of the link; 0 without an answer.
 	RoundTrips float64
-	Err        error // what was not delivered as it was sent
+	Err        error `json:"-"` // what was not delivered as it was sent
 }
 
 // PerMetric is the bytes for each metric delivered.

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
 	"os"
@@ -15,6 +16,12 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// Of the bars, the shortest interval first.
+var (
+	oursShades   = []color.Color{color.RGBA{R: 176, G: 58, B: 14, A: 255}, color.RGBA{R: 226, G: 106, B: 44, A: 255}, color.RGBA{R: 246, G: 172, B: 120, A: 255}}
+	othersShades = []color.Color{color.RGBA{R: 55, G: 75, B: 105, A: 255}, color.RGBA{R: 115, G: 138, B: 170, A: 255}, color.RGBA{R: 182, G: 198, B: 219, A: 255}}
 )
 
 // Chart draws the bytes for each metric as SVG into a file.
@@ -43,14 +50,14 @@ func (p Page) Chart(name string) error {
 			labels.XYs[i], labels.Labels[i] = plotter.XY{X: bytes, Y: float64(i)}, number(bytes)
 		}
 		offset := thick * vg.Length(float64(len(p.Intervals)-1)/2-float64(j)) // the shortest is on top
-		shade := uint8(float64(j) * 150 / float64(max(1, len(p.Intervals)-1)))
+		shade := min(j, len(oursShades)-1)
 		for _, b := range []struct {
 			values plotter.Values
-			fill   color.RGBA
+			fill   color.Color
 			legend bool
 		}{
-			{ours, color.RGBA{R: 200, G: 60 + shade/2, B: 20 + shade, A: 255}, false},
-			{others, color.RGBA{R: 60 + shade, G: 80 + shade, B: 110 + shade*4/5, A: 255}, true},
+			{ours, oursShades[shade], false},
+			{others, othersShades[shade], true},
 		} {
 			bars, err := plotter.NewBarChart(b.values, thick)
 			if err != nil {
@@ -79,19 +86,18 @@ func (p Page) Chart(name string) error {
 		style.Font = sans(9)
 	}
 	chart.Title.TextStyle.Font = sans(11)
-	chart.Legend.Left, chart.Legend.Top = false, false
+	chart.Title.Padding, chart.Y.Padding = 8, 0
+	chart.Legend.Padding, chart.Legend.YOffs = 3, 6
 
 	canvas := vgsvg.New(680, vg.Length(len(names))*thick*vg.Length(len(p.Intervals)+1)+60)
-	chart.Draw(draw.New(canvas))
-	file, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("cannot make the chart: %w", err)
+	chart.Draw(draw.Crop(draw.New(canvas), 8, -8, 6, -6))
+	var svg bytes.Buffer
+	if _, err := canvas.WriteTo(&svg); err != nil {
+		return fmt.Errorf("cannot draw the chart: %w", err)
 	}
-	if _, err := canvas.WriteTo(file); err != nil {
-		_ = file.Close()
-		return fmt.Errorf("cannot write the chart: %w", err)
-	}
-	if err := file.Close(); err != nil {
+	// Where there is no such font, another that is as wide.
+	drawn := bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
+	if err := os.WriteFile(name, drawn, 0o644); err != nil {
 		return fmt.Errorf("cannot write the chart: %w", err)
 	}
 	return nil
