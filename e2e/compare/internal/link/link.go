@@ -110,7 +110,7 @@ func parse(b []byte, up bool, parts map[uint16]uint16) (p Packet, ok bool) {
 	size, header := int(binary.BigEndian.Uint16(b[2:])), int(b[0]&15)*4
 	id, fragment := binary.BigEndian.Uint16(b[4:]), binary.BigEndian.Uint16(b[6:])
 	protocol := b[9]
-	if size > len(b) || size < header || (protocol != tcp && protocol != udp) {
+	if header < 20 || size > len(b) || size < header || (protocol != tcp && protocol != udp) {
 		return p, false
 	}
 	p = Packet{Up: up, Bytes: size}
@@ -125,7 +125,7 @@ func parse(b []byte, up bool, parts map[uint16]uint16) (p Packet, ok bool) {
 		if len(b) < 20 {
 			return p, false
 		}
-		transport = int(b[12]>>4) * 4
+		transport = max(20, int(b[12]>>4)*4)
 	}
 	if len(b) < transport {
 		return p, false
