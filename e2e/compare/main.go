@@ -151,7 +151,7 @@ func (o *options) run(ctx context.Context) error {
 	if !o.quick {
 		fmt.Println("measuring CPU and memory")
 		run := bench.Run{
-			Programs: programs, Dir: filepath.Join(dir, "cost"), Batch: costBatch, Interval: 60 * time.Second,
+			Programs: programs, Dir: filepath.Join(dir, "cost"), Batch: costBatch, Interval: 60 * time.Second, Single: true,
 			Lines: corpora[0].take(0, costBatch*costBatches),
 		}
 		if p.Costs, err = run.Costs(ctx, bench.Contenders()); err != nil {

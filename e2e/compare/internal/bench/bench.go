@@ -54,6 +54,9 @@ type Run struct {
 	Interval time.Duration
 	// RealTime says to let the interval pass from a batch to the next.
 	RealTime bool
+	// Single says that our plugin sends no more than a batch at once, even if there
+	// is more.
+	Single bool
 	// Delay is that of the link, each way.
 	Delay time.Duration
 }
@@ -94,7 +97,7 @@ func (r Run) Do(ctx context.Context, contenders []Contender) ([]Result, error) {
 		if err := b.feed(r.Lines[k*r.Batch : (k+1)*r.Batch]); err != nil {
 			return nil, err
 		}
-		next := feeds[k]
+		next := feeds[k].Add(r.flush())
 		if r.RealTime && k < batches-1 {
 			next = next.Add(r.Interval)
 		}
@@ -240,12 +243,24 @@ func (r Run) socket() string { return filepath.Join(r.Dir, "in.sock") }
 // pluginConfig is the file with our plugin's configuration.
 func pluginConfig(s setup) string { return filepath.Join(s.dir, "hologram.conf") }
 
+// flush is our plugin's flush_interval. A full batch may leave its last metrics to
+// the next, which an interval that is over does not. So batches are sent as those
+// of an interval, which is short because all that it stands for is there at once.
+func (r Run) flush() time.Duration {
+	if r.RealTime {
+		return 5 * time.Second
+	}
+	return 500 * time.Millisecond
+}
+
 // configure writes the configurations, and returns the file of Telegraf's.
-// Nothing is sent at a time; a batch is sent when it is complete.
+// Telegraf's own outputs send nothing at a time, but a batch when it is complete.
 func (r Run) configure(ca string, contenders []Contender) (string, error) {
 	s := setup{programs: r.Programs, addr: cloudAddr.String(), ca: ca, dir: r.Dir, batch: r.Batch, interval: r.Interval}
-	ours := fmt.Sprintf("[[outputs.hologram]]\n  address = \"%s:%d\"\n  device_key = %q\n  metric_batch_size = %d\n  flush_interval = \"24h\"\n",
-		s.addr, cloud.Hologram, deviceKey, r.Batch)
+	ours := fmt.Sprintf("[[outputs.hologram]]\n  address = \"%s:%d\"\n  device_key = %q\n  flush_interval = %q\n", s.addr, cloud.Hologram, deviceKey, r.flush())
+	if r.Single {
+		ours += fmt.Sprintf("  metric_batch_size = %d\n", r.Batch)
+	}
 	if err := os.WriteFile(pluginConfig(s), []byte(ours), 0o600); err != nil {
 		return "", err
 	}

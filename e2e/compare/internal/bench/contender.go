@@ -83,7 +83,7 @@ func Contenders() []Contender {
 	}
 	return []Contender{
 		{
-			Name: "outputs.hologram (this project)", Setting: "defaults", Confirmed: true,
+			Name: "outputs.hologram (this project)", Setting: "defaults (`max_message_size = 4096`)", Confirmed: true,
 			port: cloud.Hologram, config: func(s setup) string {
 				return execd(fmt.Sprintf("%q, \"--config\", %q", s.programs.Hologram, pluginConfig(s)))
 			}, text: compact,
