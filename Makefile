@@ -64,6 +64,7 @@ test-unit: ## run the tests of the module, with the race detector where there is
 test-e2e: ## run the tests with the real Telegraf (the first time builds it: 80 MB of modules)
 	cd e2e && $(GO) test -count=1 -timeout 10m ./...
 	cd e2e/net && $(GO) test -count=1 -timeout 5m ./...
+	cd e2e/compare && $(GO) test -count=1 -timeout 5m ./...
 
 .PHONY: clients
 clients: ## run the tests of the decoders in clients/ (with Python 3.9 and Node 18 or later, where installed)
@@ -158,6 +159,10 @@ load: ## webhooks of 1,000 devices to the receiver, hostile ones too, and exampl
 .PHONY: outage
 outage: ## simulate an outage of 24 h with 1,000,000 metrics, in three ways (10 minutes, 500 MB of disk)
 	$(GO) test -count=1 -timeout 60m -v -run '^TestOutage$$' ./plugins/outputs/hologram -outage
+
+.PHONY: compare
+compare: ## this output beside others: bytes, packets, CPU, memory; writes docs/compare.md and .svg (8 minutes; root; COMPARE=-quick: 1 minute, writes nothing)
+	cd e2e/compare && $(GO) run . $(COMPARE)
 
 .PHONY: size
 size: ## build for all targets; fail where the ARMv6 binary for devices is above SIZE_LIMIT (4000000)
