@@ -37,8 +37,8 @@ const (
 func Wire(size int) int { return size + overhead + further*((size-1)/segment) }
 
 // LookupsPerDay are the bytes that the lookups of the cloud's name take in a day at
-// most: one an hour, 176 bytes each.
-const LookupsPerDay = 24 * 176
+// most: one an hour, 154 bytes each.
+const LookupsPerDay = 24 * 154
 
 // Collections divides metrics, in the order in which they were written, into those
 // that Telegraf has collected together: one ends where a series comes again with a
