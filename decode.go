@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -13,7 +14,6 @@ import (
 	"github.com/influxdata/telegraf"
 
 	"telegraf-hologram/internal/event"
-	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/internal/metric"
 )
 
@@ -24,7 +24,7 @@ const maxLine = 16 << 20
 // decode writes the metrics of every line on stdin as line protocol, their fields
 // in ascending order.
 func decode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fs := &flags.Set{Name: "telegraf-hologram decode"}
+	fs := flag.NewFlagSet("telegraf-hologram decode", flag.ContinueOnError)
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
 	}

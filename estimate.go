@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -17,7 +18,6 @@ import (
 
 	"telegraf-hologram/internal/estimate"
 	"telegraf-hologram/internal/execd"
-	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/internal/payload"
 	"telegraf-hologram/internal/smspack"
 	"telegraf-hologram/plugins/outputs/hologram"
@@ -57,7 +57,7 @@ func estimateUsage(args []string, stdin io.Reader, stdout, stderr io.Writer) int
 		fmt.Fprintf(stderr, "telegraf-hologram: %v\n", err)
 		code = exitFailed
 	}
-	fs := &flags.Set{Name: programName + " estimate"}
+	fs := flag.NewFlagSet(programName+" estimate", flag.ContinueOnError)
 	o.add(fs)
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
@@ -79,9 +79,9 @@ func estimateUsage(args []string, stdin io.Reader, stdout, stderr io.Writer) int
 	return code
 }
 
-func (o *usageOptions) add(fs *flags.Set) {
+func (o *usageOptions) add(fs *flag.FlagSet) {
 	o.plugin.DeviceKey = "00000000"
-	fs.String(&o.file, "file", "`file` with line protocol of one or more collections, as \"telegraf --test\" or outputs.file write it; - or none is stdin")
+	fs.StringVar(&o.file, "file", o.file, "`file` with line protocol of one or more collections, as \"telegraf --test\" or outputs.file write it; - or none is stdin")
 	fs.Func("interval", "`time` from one collection to the next, Telegraf's interval (default: as in the file)", func(s string) error {
 		if err := o.interval.UnmarshalText([]byte(s)); err != nil {
 			return err
@@ -111,9 +111,9 @@ func (o *usageOptions) add(fs *flags.Set) {
 	}
 	fs.Func("price-per-mb", fmt.Sprintf("`price` of 1 MB, which is 1,000,000 bytes (default %v, pay as you go in 2026)", pricePerMB), price(&o.perMB))
 	fs.Func("price-per-sms", fmt.Sprintf("`price` of an SMS (default %v, likewise)", pricePerSMS), price(&o.perSMS))
-	fs.Bool(&o.countsSMS, "sms", "tell how many compact SMS it would be, too")
+	fs.BoolVar(&o.countsSMS, "sms", o.countsSMS, "tell how many compact SMS it would be, too")
 	fs.Func("timestamp-precision", "`precision` of times: 1ns, 1us, 1ms, 1s or 1m", func(s string) error { return o.plugin.Precision.UnmarshalText([]byte(s)) })
-	fs.Int(&o.plugin.FloatDigits, "float-digits", "significant `digits` of floats; 0 is all")
+	fs.IntVar(&o.plugin.FloatDigits, "float-digits", o.plugin.FloatDigits, "significant `digits` of floats; 0 is all")
 	packing(fs, o.plugin, &o.batch)
 }
 

@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -24,7 +25,6 @@ import (
 
 	"telegraf-hologram/internal/cli"
 	"telegraf-hologram/internal/execd"
-	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/plugins/inputs/modem_sms"
 	"telegraf-hologram/plugins/outputs/hologram"
 	"telegraf-hologram/plugins/outputs/hologram_sms"
@@ -112,15 +112,18 @@ func printVersion(_ []string, _ io.Reader, stdout, _ io.Writer) int {
 
 // parse reads the options of a command. Where it returns false the command ends
 // with the code.
-func parse(fs *flags.Set, args []string, stdout, stderr io.Writer) (code int, ok bool) {
+func parse(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (code int, ok bool) {
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {} // not for every wrong option: it would hide the error
 	err := fs.Parse(args)
-	if err == nil && len(fs.Args()) > 0 {
-		err = fmt.Errorf("unexpected argument %q", fs.Args()[0])
+	if err == nil && fs.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	switch {
-	case errors.Is(err, flags.ErrHelp):
-		fmt.Fprintf(stdout, "Usage: %s [options]\n", fs.Name)
-		fs.PrintDefaults(stdout)
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(stdout, "Usage: %s [options]\n", fs.Name())
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
 		return exitDone, false
 	case err != nil:
 		return wrongUsage(fs, stderr, err), false
@@ -128,8 +131,8 @@ func parse(fs *flags.Set, args []string, stdout, stderr io.Writer) (code int, ok
 	return exitDone, true
 }
 
-func wrongUsage(fs *flags.Set, stderr io.Writer, err error) int {
-	fmt.Fprintf(stderr, "telegraf-hologram: %v; see %s --help\n", err, fs.Name)
+func wrongUsage(fs *flag.FlagSet, stderr io.Writer, err error) int {
+	fmt.Fprintf(stderr, "telegraf-hologram: %v; see %s --help\n", err, fs.Name())
 	return exitUsage
 }
 
@@ -140,7 +143,7 @@ func fail(stderr io.Writer, err error) int {
 
 // plugin runs the plugin in a configuration file until stdin ends.
 func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	cfg, code := load(&flags.Set{Name: "telegraf-hologram"}, args, stdout, stderr)
+	cfg, code := load(flag.NewFlagSet("telegraf-hologram", flag.ContinueOnError), args, stdout, stderr)
 	if cfg == nil {
 		return code
 	}
@@ -154,9 +157,9 @@ func plugin(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // load loads the configuration that the arguments of a command name, beside the
 // options that fs has already. Where it returns nil the command ends with the
 // code.
-func load(fs *flags.Set, args []string, stdout, stderr io.Writer) (cfg *execd.Config, code int) {
+func load(fs *flag.FlagSet, args []string, stdout, stderr io.Writer) (cfg *execd.Config, code int) {
 	file := ""
-	fs.String(&file, "config", "configuration `file` with one plugin")
+	fs.StringVar(&file, "config", file, "configuration `file` with one plugin")
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return nil, code
 	}
@@ -171,7 +174,7 @@ func load(fs *flags.Set, args []string, stdout, stderr io.Writer) (cfg *execd.Co
 }
 
 func check(args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	cfg, code := load(&flags.Set{Name: "telegraf-hologram check"}, args, stdout, stderr)
+	cfg, code := load(flag.NewFlagSet("telegraf-hologram check", flag.ContinueOnError), args, stdout, stderr)
 	if cfg != nil {
 		fmt.Fprint(stdout, cfg.Describe())
 	}
@@ -181,9 +184,9 @@ func check(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 // status shows the buffer, the link and the costs, whether the plugin runs or
 // not.
 func status(args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	fs := &flags.Set{Name: "telegraf-hologram status"}
+	fs := flag.NewFlagSet("telegraf-hologram status", flag.ContinueOnError)
 	asJSON := false
-	fs.Bool(&asJSON, "json", "write JSON")
+	fs.BoolVar(&asJSON, "json", asJSON, "write JSON")
 	price := -1.0
 	fs.Func("price-per-mb", "`price` of 1 MB, which is 1,000,000 bytes (default: price_per_mb of the configuration)", func(s string) error {
 		var err error
@@ -223,7 +226,7 @@ func sampleConfig(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		wanted, args = args[0], args[1:]
 	}
-	fs := &flags.Set{Name: "telegraf-hologram sample-config"}
+	fs := flag.NewFlagSet("telegraf-hologram sample-config", flag.ContinueOnError)
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
 	}
@@ -244,14 +247,14 @@ func sampleConfig(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 }
 
 // packing are the options that say how metrics become messages.
-func packing(fs *flags.Set, h *hologram.Hologram, batch *int) {
+func packing(fs *flag.FlagSet, h *hologram.Hologram, batch *int) {
 	fs.Func("max-message-size", fmt.Sprintf("`bytes` of a message at most (default %d)", h.MessageSize), func(s string) error {
 		return h.MessageSize.UnmarshalText([]byte(s))
 	})
-	fs.String(&h.DataFormat, "data-format", "`format` of the data: compact, influx or json")
-	fs.String(&h.FieldNames, "field-names", "`names` of the fields: short or full")
-	fs.String(&h.Topics, "topics", "which metrics share a message: `batch` or measurement")
-	fs.Int(batch, "metric-batch-size", "`number` of metrics that are packed at once")
+	fs.StringVar(&h.DataFormat, "data-format", h.DataFormat, "`format` of the data: compact, influx or json")
+	fs.StringVar(&h.FieldNames, "field-names", h.FieldNames, "`names` of the fields: short or full")
+	fs.StringVar(&h.Topics, "topics", h.Topics, "which metrics share a message: `batch` or measurement")
+	fs.IntVar(batch, "metric-batch-size", *batch, "`number` of metrics that are packed at once")
 }
 
 // initPacking checks the options of packing.
@@ -265,11 +268,11 @@ func initPacking(h *hologram.Hologram, batch int) error {
 // encode writes the messages that the output plugin would send for the line
 // protocol on stdin.
 func encode(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fs := &flags.Set{Name: "telegraf-hologram encode"}
+	fs := flag.NewFlagSet("telegraf-hologram encode", flag.ContinueOnError)
 	h := hologram.New()
 	batch := execd.DefaultOptions().MetricBatchSize
 	h.DeviceKey = "00000000"
-	fs.String(&h.DeviceKey, "key", "device `key`, eight characters")
+	fs.StringVar(&h.DeviceKey, "key", h.DeviceKey, "device `key`, eight characters")
 	packing(fs, h, &batch)
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +13,6 @@ import (
 
 	"telegraf-hologram/internal/cli"
 	"telegraf-hologram/internal/emulator/modem"
-	"telegraf-hologram/internal/flags"
 )
 
 // farCommands are the commands for the far side, for trials and for packages, which a
@@ -99,7 +99,7 @@ func completion(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		shell, args = args[0], args[1:]
 	}
-	fs := &flags.Set{Name: programName + " completion"}
+	fs := flag.NewFlagSet(programName+" completion", flag.ContinueOnError)
 	edge := edgeFlag(fs)
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
@@ -114,7 +114,7 @@ func completion(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 }
 
 func manual(args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	fs := &flags.Set{Name: programName + " man"}
+	fs := flag.NewFlagSet(programName+" man", flag.ContinueOnError)
 	edge := edgeFlag(fs)
 	if code, ok := parse(fs, args, stdout, stderr); !ok {
 		return code
@@ -125,8 +125,8 @@ func manual(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
-func edgeFlag(fs *flags.Set) *bool {
+func edgeFlag(fs *flag.FlagSet) *bool {
 	edge := false
-	fs.Bool(&edge, "edge", "only the commands that builds for devices have")
+	fs.BoolVar(&edge, "edge", edge, "only the commands that builds for devices have")
 	return &edge
 }

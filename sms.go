@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,7 +15,6 @@ import (
 
 	"telegraf-hologram/internal/cli"
 	"telegraf-hologram/internal/execd"
-	"telegraf-hologram/internal/flags"
 	"telegraf-hologram/internal/journal"
 	"telegraf-hologram/plugins/inputs/modem_sms"
 )
@@ -43,7 +43,7 @@ func sms(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 
-	options := &flags.Set{Name: "telegraf-hologram sms " + name}
+	options := flag.NewFlagSet("telegraf-hologram sms "+name, flag.ContinueOnError)
 	var since time.Time
 	options.Func("since", "only what was received since a `time` such as 2026-01-31T18:00:00Z, 2026-01-31 18:00 or 2026-01-31, "+
 		"or in a duration until now such as 12h or 7d (default: all)", func(s string) (err error) {
