@@ -31,7 +31,7 @@ TORTURE     ?= 60
 LOAD        ?=
 
 # The modules that are ours, besides the root.
-MODULES      = . e2e e2e/net packaging
+MODULES      = . e2e e2e/net e2e/page packaging
 
 # The race detector needs a C compiler; without one Go says that cgo is off.
 RACE        := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
@@ -64,6 +64,7 @@ test-unit: ## run the tests of the module, with the race detector where there is
 test-e2e: ## run the tests with the real Telegraf (the first time builds it: 80 MB of modules)
 	cd e2e && $(GO) test -count=1 -timeout 10m ./...
 	cd e2e/net && $(GO) test -count=1 -timeout 5m ./...
+	cd e2e/page && $(GO) test -count=1 -timeout 5m ./...
 	cd e2e/compare && $(GO) test -count=1 -timeout 5m ./...
 
 .PHONY: clients
@@ -127,6 +128,10 @@ demo: build ## the real Telegraf sends this machine's metrics to an emulated clo
 .PHONY: example
 example: build ## examples/edge-to-database: from a device to InfluxDB, with failures, all compared (a minute; influxd)
 	@cd e2e && $(GO) run ./cmd/example -binary $(CURDIR)/$(BINARY)
+
+.PHONY: screenshot
+screenshot: ## take the picture of the emulator's page that is in the documents anew (chromium)
+	cd e2e/page && $(GO) test -count=1 -run '^TestLook$$' . -args -screenshot $(CURDIR)/docs/img/emulator.png
 
 .PHONY: bench
 bench: ## run the benchmarks, with bytes per metric
