@@ -166,7 +166,7 @@ outage: ## simulate an outage of 24 h with 1,000,000 metrics, in three ways (10 
 	$(GO) test -count=1 -timeout 60m -v -run '^TestOutage$$' ./plugins/outputs/hologram -outage
 
 .PHONY: compare
-compare: ## this output beside others: bytes, packets, CPU, memory; writes docs/compare.md and .svg (8 minutes; root; COMPARE=-quick: 1 minute, writes nothing)
+compare: ## this output beside others: bytes, packets, CPU, memory; writes docs/compare.md and .svg (10 minutes; root; COMPARE=-quick: 1 minute, writes nothing)
 	cd e2e/compare && $(GO) run . $(COMPARE)
 
 .PHONY: size

@@ -22,7 +22,7 @@ func readCorpora(dir string) ([]corpus, error) {
 	all := []corpus{
 		{name: "host", what: "a gateway's own metrics: Telegraf's `cpu`, `disk`, `mem`, `net`, `system` and `internal`, whose names our dictionary has"},
 		{name: "gps", what: "positions, speed and engine of vehicles. All names are written anew, so that they are those of an application that our dictionary has never seen"},
-		{name: "tgreal", what: "one of everything: examples of some hundred plugins of Telegraf. Hardly two metrics are alike, which is the worst for us"},
+		{name: "tgreal", what: "one of everything: examples of some hundred plugins of Telegraf. Hardly two metrics are alike, which is the worst for us, though our dictionary has their names"},
 	}
 	for i := range all {
 		text, err := os.ReadFile(filepath.Join(dir, all[i].name+".lp"))

@@ -6,7 +6,7 @@
 // did not arrive as they were sent.
 //
 // It needs root, for network namespaces, and nginx and a broker of MQTT; without
-// them it names the packages of Debian. A run takes eight minutes, since intervals
+// them it names the packages of Debian. A run takes ten minutes, since intervals
 // pass as they are.
 package main
 

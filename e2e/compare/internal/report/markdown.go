@@ -85,6 +85,7 @@ func (p Page) first(w io.Writer) {
 		for _, line := range lost {
 			fmt.Fprintf(w, "  - %s\n", line)
 		}
+		fmt.Fprint(w, "\n  Metrics that have little in common fill several messages of the default `max_message_size`, each with a connection of its own. A larger one makes fewer.\n")
 	}
 	var better []string
 	for _, r := range p.Small {
@@ -206,7 +207,7 @@ Of Telegraf with this one output and all that it has started, on the machine of 
 func (p Page) method(w io.Writer) {
 	fmt.Fprintf(w, `## How it was measured
 
-`+"`make compare`"+`, as root on Linux, writes this page and its chart. It takes about eight minutes and 1 GB of memory, and needs `+"`nginx-light`, `%[2]s` and `%[2]s-clients`"+` from Debian. `+"`make compare COMPARE=-quick`"+` tries everything with one corpus in less than a minute, without waiting for intervals, and writes nothing. Versions of this run: %[1]s.
+`+"`make compare`"+`, as root on Linux, writes this page and its chart. It takes about ten minutes and 1 GB of memory, and needs `+"`nginx-light`, `%[2]s` and `%[2]s-clients`"+` from Debian. `+"`make compare COMPARE=-quick`"+` tries everything with one corpus in less than a minute, without waiting for intervals, and writes nothing. Versions of this run: %[1]s.
 
 - Two network namespaces, a device and a cloud, are joined by a link in user space: 50 ms each way, any rate, no loss, packets of 1500 bytes. It notes each packet at the device's end.
 - For each corpus and interval a real Telegraf runs in the device's namespace with all the outputs side by side, each to a port of its own. Recorded metrics, with their recorded times, are handed to it batch by batch; a batch is what is collected in an interval. Telegraf's outputs send it at once when it is complete (`+"`metric_batch_size`"+`); this project's plugin sends it within 5 s (`+"`flush_interval`"+`), with all that an interval's end makes it do, in as many messages as it takes.
