@@ -29,6 +29,7 @@ BENCHTIME   ?= 1s
 DEMO_SECONDS ?= 30
 TORTURE     ?= 60
 LOAD        ?=
+COMPARE     ?=
 
 # The modules that are ours, besides the root.
 MODULES      = . e2e e2e/net e2e/page packaging
