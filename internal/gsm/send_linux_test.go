@@ -26,7 +26,7 @@ func dialPath(t *testing.T, path string) *at.Driver {
 	t.Helper()
 	port, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	require.NoError(t, err)
-	d := at.New(port, at.Options{Quiet: 20 * time.Millisecond, Timeout: 2 * time.Second, PromptTimeout: 300 * time.Millisecond, ProbeTimeout: 300 * time.Millisecond})
+	d := at.New(port, at.Options{Quiet: 20 * time.Millisecond, Timeout: 2 * time.Second, PromptTimeout: time.Second, ProbeTimeout: time.Second})
 	t.Cleanup(func() { _ = d.Close() })
 	return d
 }
@@ -38,7 +38,7 @@ func (r *reports) take(one gsm.Report) { *r = append(*r, one) }
 
 func sender(r *reports, log *logger) *gsm.Sender {
 	return gsm.NewSender(gsm.SenderConfig{
-		PIN: "1234", AnswerTimeout: 300 * time.Millisecond, ReportTimeout: 3 * time.Second, OnReport: r.take, Log: log,
+		PIN: "1234", AnswerTimeout: time.Second, ReportTimeout: 3 * time.Second, OnReport: r.take, Log: log,
 	})
 }
 
@@ -171,8 +171,8 @@ func TestSendFaults(t *testing.T) {
 				{modem.SendFault{Mode: modem.SendRefuse, Code: -1}, gsm.Retry, 0},
 				{modem.SendFault{Mode: modem.SendRefuse, Code: 330}, gsm.Stop, 0},
 				{modem.SendFault{Mode: modem.SendMute}, gsm.Retry, 0},
-				{modem.SendFault{Mode: modem.SendSlow, After: 600 * time.Millisecond}, gsm.Retry, 0},
-				{modem.SendFault{Mode: modem.SendLate, After: 320 * time.Millisecond}, gsm.Unsure, 1},
+				{modem.SendFault{Mode: modem.SendSlow, After: 3 * time.Second}, gsm.Retry, 0},
+				{modem.SendFault{Mode: modem.SendLate, After: 1500 * time.Millisecond}, gsm.Unsure, 1},
 				{modem.SendFault{Mode: modem.SendLost}, gsm.Unsure, 1},
 				{modem.SendFault{Mode: modem.SendNever}, gsm.Unsure, 0},
 			} {
@@ -181,7 +181,11 @@ func TestSendFaults(t *testing.T) {
 				require.NoError(t, e.FailSending(c.SendFault))
 				sub := gsm.Submission{To: "310000202", Text: fmt.Sprintf("secret %d", i)}
 				r, err := s.Send(t.Context(), d, sub)
+				require.Error(t, err, name)
 				require.Equal(t, c.class, asSendError(t, err).Class, "%s: %v", name, err)
+				if c.Mode == modem.SendLate {
+					time.Sleep(c.After) // a modem that is at it answers nothing else before
+				}
 				require.Zero(t, r.Sent, name)
 				require.Equal(t, before+c.sent, e.Status().Sent, name)
 				r, err = s.Send(t.Context(), d, sub)

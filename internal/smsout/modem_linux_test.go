@@ -29,7 +29,7 @@ func wayOf(e *modem.Modem) *Modem {
 	return &Modem{
 		Port: e.Port(), BusyWait: -1,
 		Sender: gsm.SenderConfig{PIN: "1234", AnswerTimeout: 500 * time.Millisecond, SIMTimeout: 100 * time.Millisecond},
-		AT:     at.Options{Quiet: 20 * time.Millisecond, Timeout: 2 * time.Second, PromptTimeout: 300 * time.Millisecond, ProbeTimeout: 300 * time.Millisecond},
+		AT:     at.Options{Quiet: 20 * time.Millisecond, Timeout: 2 * time.Second, PromptTimeout: time.Second, ProbeTimeout: time.Second},
 	}
 }
 

@@ -114,7 +114,7 @@ func startModem(t *testing.T, c testCase) *modem.Modem {
 func patience() smsout.Modem {
 	m := smsout.Modem{
 		BusyWait: -1,
-		AT:       at.Options{Quiet: 20 * time.Millisecond, Timeout: 2 * time.Second, PromptTimeout: 300 * time.Millisecond, ProbeTimeout: 300 * time.Millisecond},
+		AT:       at.Options{Quiet: 20 * time.Millisecond, Timeout: 2 * time.Second, PromptTimeout: time.Second, ProbeTimeout: time.Second},
 	}
 	m.Sender.AnswerTimeout, m.Sender.SIMTimeout, m.Sender.ReportTimeout = 500*time.Millisecond, 100*time.Millisecond, 5*time.Second
 	return m
