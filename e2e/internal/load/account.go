@@ -51,7 +51,7 @@ func newAccount(f *fleet) *account {
 	return a
 }
 
-// read reads a file of line protocol.
+// read reads a file of line protocol, as far as its lines are whole.
 func (a *account) read(name string) error {
 	file, err := os.Open(name)
 	if err != nil {
@@ -61,8 +61,8 @@ func (a *account) read(name string) error {
 	r := bufio.NewReaderSize(file, 1<<20)
 	for {
 		line, err := r.ReadSlice('\n')
-		if errors.Is(err, io.EOF) && len(line) == 0 {
-			return nil
+		if errors.Is(err, io.EOF) {
+			return nil // it is being written
 		}
 		if err != nil {
 			return fmt.Errorf("cannot read what came out: %w", err)

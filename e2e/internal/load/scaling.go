@@ -364,22 +364,37 @@ func (s *scaling) cpu(ctx context.Context) (parts []PartCPU, err error) {
 // fields are in every metric of each shape.
 var fields = [shapes][2]string{{"cpu", "usage_idle"}, {"environment", "temperature"}, {"net", "drop_in"}, {"machine", "cycles"}}
 
-// drain waits until the database has all, or until nothing comes any more.
+// drain waits until the database has all, and the file beside it, or until nothing
+// comes any more.
 func (s *scaling) drain(ctx context.Context, f *fleet, from *sender) error {
 	s.result.Want = len(from.answered) * perMessage
-	for last := time.Now(); s.result.Points < s.result.Want && time.Since(last) < 45*time.Second; {
-		points := 0
+	came := func() (n int, err error) {
+		s.result.Points = 0
 		for _, field := range fields {
 			n, err := s.count(ctx, fmt.Sprintf("SELECT count(%s) FROM %s", field[1], field[0]))
 			if err != nil {
-				return err
+				return 0, err
 			}
-			points += n
+			s.result.Points += n
 		}
-		if points != s.result.Points {
-			s.result.Points, last = points, time.Now()
+		// The database may have what the file has not, when the writer was killed.
+		a := newAccount(f)
+		err = a.read(s.file("witness.lp"))
+		s.result.Account = a.result(from.answered)
+		return s.result.Points - s.result.Lost, err
+	}
+	for last, before := time.Now(), -1; ; {
+		n, err := came()
+		if err != nil {
+			return err
 		}
-		if err := lab.Pause(ctx, 500*time.Millisecond); err != nil {
+		if n != before {
+			before, last = n, time.Now()
+		}
+		if n == s.result.Want || time.Since(last) > 45*time.Second {
+			break
+		}
+		if err := lab.Pause(ctx, time.Second); err != nil {
 			return err
 		}
 	}
@@ -399,12 +414,8 @@ func (s *scaling) drain(ctx context.Context, f *fleet, from *sender) error {
 	if _, err := s.writer.Stop(stopLimit); err != nil {
 		return fmt.Errorf("the stop of the writer failed: %w: %s", err, s.writer.Log())
 	}
-	a := newAccount(f)
-	if err := a.read(s.file("witness.lp")); err != nil {
-		return err
-	}
-	s.result.Account = a.result(from.answered)
-	return nil
+	_, err := came()
+	return err
 }
 
 // count returns the number that a query gives.
