@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/influxdata/toml"
 	"github.com/stretchr/testify/require"
 
 	"telegraf-hologram/internal/execd"
@@ -87,6 +88,11 @@ func TestDocumentedConfigurations(t *testing.T) {
 				continue
 			}
 			text := b.text
+			if what == "foreign" {
+				_, err := toml.Parse([]byte(b.text))
+				require.NoError(t, err, b.name())
+				continue
+			}
 			if what == "part" {
 				require.NotEmpty(t, before, "%s: a part of what?", b.name())
 				text = before + text
@@ -107,6 +113,7 @@ var (
 	codeLine   = regexp.MustCompile(`(?m)^ *(?:\$ )?(?:.*\| )?((?:sudo )?(?:bin/)?(?:telegraf-hologram|make) .*?)\\?$`)
 	indented   = regexp.MustCompile(`(?m)^    (?:\$ )?((?:sudo )?(?:bin/)?(?:telegraf-hologram|make) .*)$`)
 	target     = regexp.MustCompile(`(?m)^([a-z0-9-]+):`)
+	quoted     = regexp.MustCompile(`="[^"]*"`)
 	variable   = regexp.MustCompile(`(?m)^([A-Z_]+) *\?=`)
 )
 
@@ -135,6 +142,7 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 		for _, line := range lines {
 			seen++
+			line = quoted.ReplaceAllString(line, "=x")
 			words := strings.Fields(strings.TrimPrefix(strings.TrimPrefix(line, "sudo "), "bin/"))
 			if end := slices.IndexFunc(words, func(w string) bool { return strings.ContainsAny(w[:1], "|<>&;#()") }); end >= 0 {
 				words = words[:end]
