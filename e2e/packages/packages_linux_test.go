@@ -101,11 +101,11 @@ func newMachine(t *testing.T) machine {
 	if _, err := os.Stat(cache); err != nil {
 		need(t, "debootstrap")
 		dir := t.TempDir()
-		mirror := os.Getenv("DEBIAN_MIRROR")
-		if mirror == "" {
-			mirror = "http://deb.debian.org/debian"
+		args := []string{"--variant=minbase", suite, dir}
+		if mirror := os.Getenv("DEBIAN_MIRROR"); mirror != "" {
+			args = append(args, mirror) // in place of debootstrap's own
 		}
-		if out, err := try(t, "", "debootstrap", "--variant=minbase", suite, dir, mirror); err != nil {
+		if out, err := try(t, "", "debootstrap", args...); err != nil {
 			t.Fatalf("debootstrap failed: %v\n%s", err, out)
 		}
 		require.NoError(t, os.MkdirAll(filepath.Dir(cache), 0o755))

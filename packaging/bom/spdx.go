@@ -110,7 +110,6 @@ func spdxDocument(d document, parts []part) ([]byte, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.Path, err)
 			}
-			pack.DownloadLocation = "https://proxy.golang.org/" + escapedPath(p.Path) + "/@v/" + p.Version + ".zip"
 			pack.Comment = "h1 of go.sum, SHA256 of the list of its files: " + hash
 		}
 		pack.References = []spdxReference{{"PACKAGE-MANAGER", "purl", purl}}
@@ -131,17 +130,4 @@ func moduleSum(sum string) (string, error) {
 	}
 	raw, err := base64.StdEncoding.DecodeString(coded)
 	return hex.EncodeToString(raw), err
-}
-
-// escapedPath is a module's path as the module proxy has it: "!x" for "X".
-func escapedPath(path string) string {
-	var b strings.Builder
-	for _, r := range path {
-		if r >= 'A' && r <= 'Z' {
-			b.WriteByte('!')
-			r += 'a' - 'A'
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
