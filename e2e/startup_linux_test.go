@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"telegraf-hologram/e2e/internal/lab"
 )
 
 const idleConfig = `
@@ -24,13 +26,13 @@ const idleConfig = `
 
 // hologramWithPipe starts our binary with a pipe as its stdin, as Telegraf does,
 // with a metric already in it. It returns the process and the pipe's other end.
-func hologramWithPipe(t *testing.T, config string) (*exec.Cmd, *os.File) {
+func hologramWithPipe(t *testing.T, binary, config string) (*exec.Cmd, *os.File) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	_, err = w.WriteString("m f=1i 1700000000000000000\n")
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), binaries.hologram, "--config", config)
+	cmd := exec.CommandContext(t.Context(), binary, "--config", config)
 	cmd.Stdin = r
 	require.NoError(t, cmd.Start())
 	require.NoError(t, r.Close())
@@ -87,7 +89,7 @@ func TestStartup(t *testing.T) {
 func startOnce(t *testing.T, config string) time.Duration {
 	t.Helper()
 	start := time.Now()
-	cmd, w := hologramWithPipe(t, config)
+	cmd, w := hologramWithPipe(t, binaries.hologram, config)
 	defer func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -108,10 +110,13 @@ func startOnce(t *testing.T, config string) time.Duration {
 
 func round(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
 
-// TestIdleMemory measures the resident memory of the binary while it waits.
+// TestIdleMemory measures the resident memory of the binary for devices while it
+// waits.
 func TestIdleMemory(t *testing.T) {
 	const limit = 8_000 // kB
-	cmd, w := hologramWithPipe(t, writeIdleConfig(t))
+	edge, err := lab.BuildEdge(t.Context(), root(), t.TempDir())
+	require.NoError(t, err)
+	cmd, w := hologramWithPipe(t, edge, writeIdleConfig(t))
 	defer func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
