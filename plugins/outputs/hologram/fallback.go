@@ -170,24 +170,18 @@ var errOld = errors.New("it is older than max_age")
 // pieces returns what there is to send.
 func (h *Hologram) pieces(metrics []telegraf.Metric, done *outcome) []smspack.Piece {
 	limit := time.Duration(h.Second.MaxAge)
-	old := map[int]bool{}
-	reduced := make([]telegraf.Metric, len(metrics))
+	var reduced []telegraf.Metric
+	var indices []int // of these in metrics
 	for i, m := range metrics {
 		if limit > 0 && time.Since(m.Time()) > limit {
-			old[i] = true
 			done.refuse(i, fmt.Errorf("metric %q: %w", m.Name(), errOld))
+			continue
 		}
-		reduced[i] = h.packer.reduce(m)
+		reduced, indices = append(reduced, h.packer.reduce(m)), append(indices, i)
 	}
-	var pieces []smspack.Piece
-	for _, p := range smspack.Split(reduced, h.Second.To, func(i int, err error) {
-		if !old[i] {
-			done.refuse(i, err)
-		}
-	}) {
-		if !old[p.Index] {
-			pieces = append(pieces, p)
-		}
+	pieces := smspack.Split(reduced, h.Second.To, func(i int, err error) { done.refuse(indices[i], err) })
+	for i := range pieces {
+		pieces[i].Index = indices[pieces[i].Index]
 	}
 	return pieces
 }
